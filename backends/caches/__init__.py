@@ -1,0 +1,1 @@
+"""Token caches: one file each."""

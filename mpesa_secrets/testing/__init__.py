@@ -1,0 +1,1 @@
+"""Contract suites that a plugin author inherits in their own tests."""
