@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+
+import pytest
+
 from tests.servers.aws import Aws
+from tests.servers.openbao import OpenBao, OpenBaoError
+from tests.servers.processes import HOST
 from tests.servers.valkey import Valkey
 
 
@@ -24,3 +31,69 @@ def test_valkey_goes_down_and_comes_back_on_its_port(valkey: Valkey) -> None:
     valkey.stop()
     valkey.start()
     assert valkey.command("GET", "a") == b"$-1\r\n"
+
+
+def test_openbao_keeps_versions(openbao: OpenBao, kv2_mount: str) -> None:
+    """KV version 2 counts, and check-and-set refuses an old version with 400."""
+    assert openbao.put_v2(kv2_mount, "mpesa/prod", {"n": 1}) == 1
+    assert openbao.put_v2(kv2_mount, "mpesa/prod", {"n": 2}, cas=1) == 2
+    with pytest.raises(OpenBaoError, match="400"):
+        openbao.put_v2(kv2_mount, "mpesa/prod", {"n": 3}, cas=1)
+    assert openbao.get_v2(kv2_mount, "mpesa/prod", version=1) == {"n": 1}
+    assert openbao.metadata_v2(kv2_mount, "mpesa/prod")["current_version"] == 2
+
+
+def test_openbao_has_kv_version_1(openbao: OpenBao, kv1_mount: str) -> None:
+    """KV version 1 holds the fields as they are."""
+    openbao.put_v1(kv1_mount, "mpesa", {"n": 2**60})
+    assert openbao.get_v1(kv1_mount, "mpesa") == {"n": 2**60}
+
+
+def test_openbao_denies_what_no_policy_allows(openbao: OpenBao, kv2_mount: str) -> None:
+    """A token sees what its policy says and is refused after its revocation."""
+    openbao.put_v2(kv2_mount, "a", {"n": 1})
+    policy = openbao.policy(kv2_mount, f'path "{kv2_mount}/data/a" {{ capabilities = ["read"] }}')
+    token = openbao.token([policy])
+    assert openbao.api("GET", f"{kv2_mount}/data/a", token=token)
+    with pytest.raises(OpenBaoError, match="403"):
+        openbao.api("GET", f"{kv2_mount}/data/b", token=token)
+    openbao.revoke(token)
+    with pytest.raises(OpenBaoError, match="403"):
+        openbao.api("GET", f"{kv2_mount}/data/a", token=token)
+
+
+def test_openbao_lets_an_approle_in(openbao: OpenBao) -> None:
+    """The role id and the secret id make a token."""
+    role_id, secret_id = openbao.approle(["default"], token_ttl="5m")
+    answer = openbao.api("POST", "auth/approle/login", {"role_id": role_id, "secret_id": secret_id})
+    assert answer and answer["auth"]["lease_duration"] == 300
+
+
+def test_openbao_has_namespaces(openbao: OpenBao) -> None:
+    """A secret in a namespace is not seen outside."""
+    team = openbao.within("team")
+    team.enable_kv("apart", 2)
+    team.put_v2("apart", "a", {"n": 1})
+    assert team.get_v2("apart", "a") == {"n": 1}
+    with pytest.raises(OpenBaoError, match="404"):
+        openbao.get_v2("apart", "a")
+
+
+def test_openbao_can_be_sealed_for_a_while(openbao: OpenBao, kv2_mount: str) -> None:
+    """A sealed server answers 503 and keeps its secrets."""
+    openbao.put_v2(kv2_mount, "a", {"n": 1})
+    openbao.seal()
+    with pytest.raises(OpenBaoError, match="503"):
+        openbao.get_v2(kv2_mount, "a")
+    openbao.unseal()
+    assert openbao.get_v2(kv2_mount, "a") == {"n": 1}
+
+
+def test_openbao_speaks_tls(openbao_tls: OpenBao) -> None:
+    """Its certificate is good under its own CA, and under no other."""
+    assert openbao_tls.api("GET", "sys/health")
+    with (
+        pytest.raises(ssl.SSLCertVerificationError),
+        socket.create_connection((HOST, openbao_tls.port)) as raw,
+    ):
+        ssl.create_default_context().wrap_socket(raw, server_hostname=HOST)

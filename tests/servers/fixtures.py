@@ -2,12 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.servers.aws import Aws
+from tests.servers.faulty import FaultyProxy
+from tests.servers.openbao import OpenBao
 from tests.servers.valkey import Valkey
+
+
+@pytest.fixture(scope="session")
+def openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """An OpenBao server; it is shared, so take a mount of your own (`kv2_mount`, `kv1_mount`)."""
+    server = OpenBao(tmp_path_factory.mktemp("openbao"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def openbao_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """An OpenBao server on https with a CA that nobody knows (`ca_certificate`)."""
+    server = OpenBao(tmp_path_factory.mktemp("openbao-tls"), tls=True)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def openbao_environment(openbao: OpenBao, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Leads Vault clients of this process and its children to `openbao`, as root."""
+    for name, value in openbao.environment.items():
+        monkeypatch.setenv(name, value)
+    return openbao.environment
+
+
+@pytest.fixture
+def kv2_mount(openbao: OpenBao) -> Iterator[str]:
+    """The name of a KV version 2 mount of this test's own."""
+    yield from _kv_mount(openbao, 2)
+
+
+@pytest.fixture
+def kv1_mount(openbao: OpenBao) -> Iterator[str]:
+    """The name of a KV version 1 mount of this test's own."""
+    yield from _kv_mount(openbao, 1)
+
+
+def _kv_mount(openbao: OpenBao, version: int) -> Iterator[str]:
+    mount = f"kv{version}-{secrets.token_hex(4)}"
+    openbao.enable_kv(mount, version)
+    yield mount
+    openbao.api("DELETE", f"sys/mounts/{mount}")
+
+
+@pytest.fixture
+def faulty_proxy() -> Iterator[Callable[[str], FaultyProxy]]:
+    """Makes proxies before the URLs it is called with, and closes them after the test."""
+    proxies: list[FaultyProxy] = []
+
+    def make(upstream: str) -> FaultyProxy:
+        proxies.append(FaultyProxy(upstream))
+        return proxies[-1]
+
+    yield make
+    for proxy in proxies:
+        proxy.close()
 
 
 @pytest.fixture(scope="session")

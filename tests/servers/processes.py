@@ -121,7 +121,7 @@ def _end(process: subprocess.Popen[bytes], grace: float) -> None:
 
 
 def _end_with_us(pid: int) -> subprocess.Popen[bytes]:
-    """Starts a shell that kills `pid` when our end of its pipe closes, which even `kill -9` of pytest does."""
+    """Starts a shell that kills `pid` when our end of its pipe closes, as even `kill -9` of pytest does."""
     return subprocess.Popen(
         ["sh", "-c", 'read -r _; kill -9 "$0"', str(pid)],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,

@@ -11,7 +11,7 @@ from tests.servers.processes import HOST, ServerProcess, free_port, plain_enviro
 
 
 class Valkey:
-    """`url` is `redis://…`; a password, if any, is in it. `stop()` and `start()` keep the port, not the data."""
+    """`url` is `redis://…` with the password, if any. `stop()` and `start()` keep the port, not the data."""
 
     def __init__(self, directory: Path, password: str | None = None) -> None:
         self.port = free_port()
