@@ -29,13 +29,14 @@ class Reply:
     """One answer; status 0 means that none is sent.
 
     `play` puts it onto the wire in a way of its own, and the connection ends after it. Without one the
-    answer is sent whole and the connection stays open.
+    answer is sent whole and the connection stays open. `delay`: seconds until it goes out.
     """
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] | None = None
     play: Play | None = None
+    delay: float = 0.0
 
     def head(self, length: int | None) -> bytes:
         """The status line and the headers, with this Content-Length (None: without one)."""
@@ -91,16 +92,16 @@ async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
     return b"".join(chunks)
 
 
-async def hang(reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def hang(_reply: Reply, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     """Says nothing until the client hangs up."""
     await reader.read()
 
 
-async def close(reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def close(_reply: Reply, _reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     """Ends the connection in good order, without an answer."""
 
 
-async def reset(reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def reset(_reply: Reply, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Ends the connection with a TCP RST."""
     linger_not_at_all = struct.pack("ii", 1, 0)
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_not_at_all)
@@ -118,8 +119,8 @@ async def endless(reply: Reply, reader: asyncio.StreamReader, writer: asyncio.St
 def wrong_length(difference: int) -> Play:
     """A Content-Length that is off by `difference` bytes from the body that is sent."""
 
-    async def play(reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(reply.head(len(reply.body) + difference) + reply.body)
+    async def play(reply: Reply, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(reply.head(max(0, len(reply.body) + difference)) + reply.body)
 
     return play
 
