@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
 from tests.servers.aws import Aws
+from tests.servers.logins import JwtLogin, Kubernetes, KubernetesLogin
 from tests.servers.openbao import OpenBao, OpenBaoError
-from tests.servers.processes import HOST
+from tests.servers.processes import HOST, ServerProcess, plain_environment
 from tests.servers.valkey import Valkey
 
 
@@ -66,7 +72,27 @@ def test_openbao_lets_an_approle_in(openbao: OpenBao) -> None:
     """The role id and the secret id make a token."""
     role_id, secret_id = openbao.approle(["default"], token_ttl="5m")
     answer = openbao.api("POST", "auth/approle/login", {"role_id": role_id, "secret_id": secret_id})
-    assert answer and answer["auth"]["lease_duration"] == 300
+    assert answer is not None
+    assert answer["auth"]["lease_duration"] == 300
+
+
+def test_openbao_lets_a_jwt_in(openbao: OpenBao) -> None:
+    """A JWT that the right key signed makes a token, an old one does not."""
+    login = JwtLogin(openbao, ["default"])
+    assert openbao.api("POST", "auth/jwt/login", {"role": login.role, "jwt": login.sign()})
+    with pytest.raises(OpenBaoError, match="400"):
+        openbao.api("POST", "auth/jwt/login", {"role": login.role, "jwt": login.sign(exp=1)})
+
+
+def test_openbao_lets_a_pod_in(openbao: OpenBao, kubernetes: Kubernetes, tmp_path: Path) -> None:
+    """OpenBao asks the cluster about the token in the pod's file, and refuses other service accounts."""
+    login = KubernetesLogin(openbao, kubernetes, ["default"])
+    token = login.write_token(tmp_path / "token").read_text()
+    assert openbao.api("POST", "auth/kubernetes/login", {"role": login.role, "jwt": token})
+    assert kubernetes.reviews
+    other = kubernetes.token("shop", "other")
+    with pytest.raises(OpenBaoError, match="403"):
+        openbao.api("POST", "auth/kubernetes/login", {"role": login.role, "jwt": other})
 
 
 def test_openbao_has_namespaces(openbao: OpenBao) -> None:
@@ -97,3 +123,35 @@ def test_openbao_speaks_tls(openbao_tls: OpenBao) -> None:
         socket.create_connection((HOST, openbao_tls.port)) as raw,
     ):
         ssl.create_default_context().wrap_socket(raw, server_hostname=HOST)
+
+
+def test_a_server_that_does_not_start_shows_its_log(tmp_path: Path) -> None:
+    """The test run fails at once and says why."""
+    command = [sys.executable, "-c", "raise SystemExit('no such option')"]
+    server = ServerProcess(command, plain_environment(tmp_path), tmp_path / "log", lambda: False)
+    with pytest.raises(RuntimeError, match="no such option"):
+        server.start()
+
+
+def test_a_server_dies_with_a_killed_test_run(tmp_path: Path) -> None:
+    """Even `kill -9` leaves no server behind."""
+    program = (
+        "import os, pathlib, sys; from tests.servers.valkey import Valkey\n"
+        "server = Valkey(pathlib.Path(sys.argv[1])); server.start()\n"
+        "print(server.port, flush=True); os.kill(os.getpid(), 9)"
+    )
+    root = Path(__file__).parents[1]
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, stdout=subprocess.PIPE, check=False,
+    )  # fmt: skip
+    port = int(run.stdout)
+    deadline = time.monotonic() + 10
+    while _listens(port):
+        assert time.monotonic() < deadline, "the server is still there"
+        time.sleep(0.05)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0

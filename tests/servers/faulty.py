@@ -43,7 +43,7 @@ class FaultyProxy(LoopbackServer):
 
     def fail_all(self, fault: str, seconds: float = 1.0) -> None:
         """Plans a fault for every request from now on."""
-        self.fail_when(lambda request: True, fault, seconds=seconds)
+        self.fail_when(lambda _: True, fault, seconds=seconds)
 
     def clear(self) -> None:
         """Forgets requests and faults, and drops what hangs."""

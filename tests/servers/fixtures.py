@@ -9,6 +9,7 @@ import pytest
 
 from tests.servers.aws import Aws
 from tests.servers.faulty import FaultyProxy
+from tests.servers.logins import Kubernetes
 from tests.servers.openbao import OpenBao
 from tests.servers.valkey import Valkey
 
@@ -56,6 +57,13 @@ def _kv_mount(openbao: OpenBao, version: int) -> Iterator[str]:
     openbao.enable_kv(mount, version)
     yield mount
     openbao.api("DELETE", f"sys/mounts/{mount}")
+
+
+@pytest.fixture(scope="session")
+def kubernetes() -> Iterator[Kubernetes]:
+    """A cluster that issues service account tokens and reviews them, for `KubernetesLogin`."""
+    with Kubernetes() as cluster:
+        yield cluster
 
 
 @pytest.fixture

