@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-NAMES = ("MPESA_BASE_URL", "VAULT_TOKEN", "AWS_PROFILE", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "GITHUB_ENV",
-         "https_proxy", "HTTP_PROXY", "NETRC")  # fmt: skip
+NAMES = ("MPESA_BASE_URL", "VAULT_TOKEN", "AWS_PROFILE", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT",
+         "GITHUB_ENV", "https_proxy", "HTTP_PROXY", "NETRC")  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -97,6 +97,7 @@ def test_openbao_lets_a_pod_in(openbao: OpenBao, kubernetes: Kubernetes, tmp_pat
 
 def test_openbao_has_namespaces(openbao: OpenBao) -> None:
     """A secret in a namespace is not seen outside."""
+    openbao.within("team")
     team = openbao.within("team")
     team.enable_kv("apart", 2)
     team.put_v2("apart", "a", {"n": 1})
@@ -108,11 +109,20 @@ def test_openbao_has_namespaces(openbao: OpenBao) -> None:
 def test_openbao_can_be_sealed_for_a_while(openbao: OpenBao, kv2_mount: str) -> None:
     """A sealed server answers 503 and keeps its secrets."""
     openbao.put_v2(kv2_mount, "a", {"n": 1})
-    openbao.seal()
-    with pytest.raises(OpenBaoError, match="503"):
+    with openbao.sealed(), pytest.raises(OpenBaoError, match="503"):
         openbao.get_v2(kv2_mount, "a")
-    openbao.unseal()
     assert openbao.get_v2(kv2_mount, "a") == {"n": 1}
+
+
+def test_openbao_comes_back_empty_after_a_crash(own_openbao: OpenBao) -> None:
+    """The address and the root token stay."""
+    own_openbao.put_v2("secret", "a", {"n": 1})
+    own_openbao.process.kill()
+    with pytest.raises(ConnectionRefusedError):
+        own_openbao.get_v2("secret", "a")
+    own_openbao.start()
+    with pytest.raises(OpenBaoError, match="404"):
+        own_openbao.get_v2("secret", "a")
 
 
 def test_openbao_speaks_tls(openbao_tls: OpenBao) -> None:

@@ -99,10 +99,11 @@ def test_it_is_slow_for_a_while(proxy: FaultyProxy) -> None:
     assert ask(proxy)[0] == 200
 
 
-def test_a_fault_that_it_does_not_know_is_an_error(proxy: FaultyProxy) -> None:
+@pytest.mark.parametrize("fault", ["drop", "dropafter", "500-before", "slow-after"])
+def test_a_fault_that_it_does_not_know_is_an_error(proxy: FaultyProxy, fault: str) -> None:
     """A misspelt fault would make a test that cannot fail."""
     with pytest.raises(ValueError, match="no such fault"):
-        proxy.fail(1, "dropafter")
+        proxy.fail(1, fault)
 
 
 def test_boto3_goes_through_it(aws: Aws, faulty_proxy: Callable[[str], FaultyProxy]) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
 
 from tests.servers.loopback import Answer, LoopbackServer, Request, forward
 
+FAULTS = re.compile(r"drop-before|drop-after|corrupt|slow|(hang|\d{3})(-after)?")
 AWS_ERRORS = {400: "InvalidRequestException", 403: "AccessDeniedException", 404: "ResourceNotFoundException"}
 
 
 class FaultyProxy(LoopbackServer):
-    """Forwards to `upstream` (a URL) whatever no fault is planned for. Faults:
+    """Forwards to `upstream` (an http:// URL) whatever no fault is planned for. Faults:
 
     - `drop-before`, `drop-after`: closes the connection, without or after forwarding;
     - `500`, `503`, `403`, any status: answers so without forwarding; `500-after` and so on: after forwarding;
@@ -59,8 +61,7 @@ class FaultyProxy(LoopbackServer):
         self.clear()
 
     def _plan(self, rule: _Rule) -> None:
-        known = rule.fault.removesuffix("-after").removesuffix("-before")
-        if known not in {"drop", "corrupt", "slow", "hang"} and not known.isdigit():
+        if not FAULTS.fullmatch(rule.fault):
             raise ValueError(f"no such fault: {rule.fault}")
         with self._lock:
             self._rules.append(rule)

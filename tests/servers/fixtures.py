@@ -23,6 +23,15 @@ def openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
     server.stop()
 
 
+@pytest.fixture
+def own_openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """An OpenBao server of this test's own, which may be stopped, killed and started again, empty."""
+    server = OpenBao(tmp_path_factory.mktemp("own-openbao"))
+    server.start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture(scope="session")
 def openbao_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
     """An OpenBao server on https with a CA that nobody knows (`ca_certificate`)."""

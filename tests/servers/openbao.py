@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import http.client
 import json as jsonlib
@@ -9,6 +10,7 @@ import re
 import secrets
 import ssl
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -57,7 +59,8 @@ class OpenBao:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that lead a client here as root."""
-        return {"VAULT_ADDR": self.address, "VAULT_TOKEN": self.root_token}
+        within = {"VAULT_NAMESPACE": self.namespace} if self.namespace else {}
+        return {"VAULT_ADDR": self.address, "VAULT_TOKEN": self.root_token, **within}
 
     def api(
         self, method: str, path: str, json: Any = None, token: str | None = None, namespace: str | None = None
@@ -142,6 +145,15 @@ class OpenBao:
         view = copy.copy(self)
         view.namespace = f"{self.namespace}/{namespace}" if self.namespace else namespace
         return view
+
+    @contextlib.contextmanager
+    def sealed(self) -> Iterator[None]:
+        """Makes everything answer 503 for a while."""
+        self.seal()
+        try:
+            yield
+        finally:
+            self.unseal()
 
     def seal(self) -> None:
         """Makes everything but `unseal` answer 503."""
