@@ -27,8 +27,8 @@ class Plugin(NamedTuple):
 
 
 @functools.cache
-def _all() -> EntryPoints:
-    return entry_points()
+def _entries(group: str) -> EntryPoints:
+    return entry_points(group=group)
 
 
 def find(group: str, url: str, setting: str) -> EntryPoint:
@@ -43,9 +43,9 @@ def find(group: str, url: str, setting: str) -> EntryPoint:
         ConfigurationError: nobody claims the scheme, or two distributions do.
     """
     scheme = scheme_of(url, setting)
-    claims = {_distribution(entry): entry for entry in _all().select(group=group, name=scheme)}
+    claims = {_distribution(entry): entry for entry in _entries(group).select(name=scheme)}
     if not claims:
-        known = ", ".join(sorted(_all().select(group=group).names)) or "none"
+        known = ", ".join(sorted(_entries(group).names)) or "none"
         raise ConfigurationError(
             f"{setting} {redacted(url)}: no plugin for the scheme {scheme!r}", hint=f"installed are: {known}"
         )
@@ -85,7 +85,7 @@ def missing_package(entry: EntryPoint, error: ModuleNotFoundError) -> Configurat
 
 def installed(group: str) -> list[Plugin]:
     """Every plugin of a group, by scheme; one that cannot be imported is listed with its scheme alone."""
-    entries = sorted(_all().select(group=group), key=lambda entry: (entry.name, _distribution(entry)))
+    entries = sorted(_entries(group), key=lambda entry: (entry.name, _distribution(entry)))
     return [Plugin(entry.name, _url_form(entry), _distribution(entry), _version(entry)) for entry in entries]
 
 

@@ -1,0 +1,92 @@
+"""Where tokens come from: the pair out of the store, exchanged for a token."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Protocol
+
+from mpesa_secrets.credentials import Credentials
+from mpesa_secrets.deadline import Deadline
+from mpesa_secrets.errors import CredentialsRejected, StoreError
+from mpesa_secrets.fetching import TokenFetcher
+from mpesa_secrets.keeping import CredentialsKeeper
+from mpesa_secrets.tokens import AccessToken
+
+
+class Exchange(Protocol):
+    """Makes a token of a pair: by asking Daraja, or out of a cache that others fill too."""
+
+    def exchange(self, credentials: Credentials, refused: AccessToken | None, deadline: Deadline) -> AccessToken:
+        """A token of this pair other than the refused one; raises MpesaSecretsError."""
+        ...
+
+    def peek(self, credentials: Credentials, deadline: Deadline) -> AccessToken | None:
+        """The token that others share by now, or None; at once, and without an error."""
+        ...
+
+
+class Unshared:
+    """Asks Daraja each time: nobody shares anything.
+
+    Args:
+        fetcher: asks Daraja.
+    """
+
+    def __init__(self, fetcher: TokenFetcher) -> None:
+        self._fetcher = fetcher
+
+    def exchange(self, credentials: Credentials, _: AccessToken | None, deadline: Deadline) -> AccessToken:
+        """A new token."""
+        return self._fetcher.fetch(credentials, deadline)
+
+    def peek(self, _credentials: Credentials, _deadline: Deadline) -> AccessToken | None:
+        """Nothing."""
+        return None
+
+
+class PairSource:
+    """Tokens for the pair in a store, which may change under our feet.
+
+    Args:
+        keeper: has the pair.
+        exchange: makes a token of it.
+    """
+
+    def __init__(self, keeper: CredentialsKeeper, exchange: Exchange) -> None:
+        self._keeper = keeper
+        self._exchange = exchange
+
+    def obtain(self, refused: AccessToken | None, deadline: Deadline) -> AccessToken:
+        """A token; a pair that Daraja refuses is read again from the store, once, before anybody hears of it.
+
+        Raises:
+            MpesaSecretsError: of the store or of Daraja.
+        """
+        if refused is not None:
+            return self._replace(refused, deadline)
+        credentials = self._keeper.current(deadline)
+        try:
+            return self._exchange.exchange(credentials, None, deadline)
+        except CredentialsRejected:
+            again = self._reread(credentials, deadline)
+            if again is None:
+                raise
+            return self._exchange.exchange(again, None, deadline)
+
+    def peek(self, deadline: Deadline) -> AccessToken | None:
+        """The token that others share by now, or None."""
+        return self._exchange.peek(self._keeper.current(deadline), deadline)
+
+    def _replace(self, refused: AccessToken, deadline: Deadline) -> AccessToken:
+        """Somebody may have replaced it already; if not, the pair may have been rotated."""
+        found = self._exchange.peek(self._keeper.current(deadline), deadline)
+        if found is not None and found != refused:
+            return found
+        return self._exchange.exchange(self._keeper.reread(deadline), refused, deadline)
+
+    def _reread(self, rejected: Credentials, deadline: Deadline) -> Credentials | None:
+        """The pair read anew, if it is another one now."""
+        with contextlib.suppress(StoreError):
+            credentials = self._keeper.reread(deadline)
+            return None if credentials.same_pair(rejected) else credentials
+        return None

@@ -1,0 +1,221 @@
+"""The access token, and the holder that keeps one valid: fresh, ageing, over.
+
+Fresh: handed out, nothing else happens. Ageing (inside the margin before its end): handed out, and one
+refresh is under way behind the callers' backs. Over: the callers wait for the refresh, together.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from typing import Protocol
+
+from mpesa_secrets.clocks import CLOCKS, Clocks, Moment
+from mpesa_secrets.deadline import Deadline
+from mpesa_secrets.errors import DarajaUnavailable, MpesaSecretsError
+from mpesa_secrets.flights import Flight, SingleFlight, start_over_after_fork
+
+MARGIN = 300.0  # seconds before its end in which a token is refreshed ahead, as azure-core and msal have it
+RETRY = 5.0  # seconds after a failed refresh ahead
+GRACE = 0.25  # seconds beyond the time-out in which the step that took it may say so itself
+LOOK = 1.0  # seconds between two looks at where things stand, inside the margin
+HOLD_OFF = 30.0  # seconds after a refresh that brought no later end
+
+log = logging.getLogger("mpesa_secrets")
+
+
+class AccessToken:
+    """An access token, opaque and secret.
+
+    Attributes:
+        value: what Daraja issued; never shown by repr, str or format.
+        expires_at: unix seconds.
+        lifetime: seconds that it was good for when it was issued.
+    """
+
+    __slots__ = ("expires_at", "lifetime", "value")
+
+    def __init__(self, value: str, expires_at: float, lifetime: float) -> None:
+        self.value = value
+        self.expires_at = expires_at
+        self.lifetime = lifetime
+
+    @property
+    def header(self) -> str:
+        """The value of an `Authorization` header."""
+        return f"Bearer {self.value}"
+
+    def __repr__(self) -> str:
+        return f"AccessToken(expires_at={self.expires_at:.0f})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AccessToken) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+
+class TokenSource(Protocol):
+    """Where the holder's tokens come from."""
+
+    def obtain(self, refused: AccessToken | None, deadline: Deadline) -> AccessToken:
+        """A token other than the refused one; raises MpesaSecretsError."""
+        ...
+
+    def peek(self, deadline: Deadline) -> AccessToken | None:
+        """The token that others share by now, asked for at once and without waiting; None where none is."""
+        ...
+
+
+class TokenHolder:
+    """Keeps one token for everybody in this process.
+
+    Args:
+        source: gives new tokens.
+        timeout: seconds that one token may take.
+        shared: whether other processes share the source's tokens, so that it is worth a look into it.
+        clocks: seconds, monotonic and wall.
+
+    Attributes:
+        fresh: a token and the moment, on both clocks, until which it needs no second thought. It is all that
+            the fast path reads, and is replaced as a whole, so it needs no lock.
+    """
+
+    def __init__(
+        self, source: TokenSource, timeout: float, *, shared: bool = False, clocks: Clocks = CLOCKS
+    ) -> None:
+        self._clocks = clocks
+        self.fresh: tuple[AccessToken | None, float, float] = (None, 0.0, 0.0)
+        self._source = source
+        self._timeout = timeout
+        self._shared = shared
+        self._token: AccessToken | None = None
+        self._refused: AccessToken | None = None
+        self._end = self._next_try = Moment(0.0, 0.0)
+        # A shared token must not be lost on its way from Daraja to the others when this process ends.
+        self._flights: SingleFlight[AccessToken] = SingleFlight(
+            self._overdue, daemon=not shared, grace=GRACE
+        )
+        self._looks: SingleFlight[AccessToken] = SingleFlight(self._overdue)
+        self.start_over()
+        start_over_after_fork(self)
+
+    def start_over(self) -> None:
+        """A new lock, for a forked child; the token stays."""
+        self._lock = threading.Lock()
+
+    def get(self) -> AccessToken:
+        """A valid token; what `fresh` has, or else what the source gives.
+
+        Raises:
+            MpesaSecretsError: none is to be had in time.
+        """
+        spare, flights, flight = self._decide()
+        if flight is None and spare is not None:
+            return spare
+        assert flight is not None
+        try:
+            return flights.wait(flight)
+        except MpesaSecretsError:
+            if spare is None:
+                raise
+            return spare
+
+    async def get_async(self) -> AccessToken:
+        """The same, without blocking the event loop."""
+        spare, flights, flight = self._decide()
+        if flight is None and spare is not None:
+            return spare
+        assert flight is not None
+        try:
+            return await flights.wait_async(flight)
+        except MpesaSecretsError:
+            if spare is None:
+                raise
+            return spare
+
+    def invalidate(self, token: AccessToken) -> None:
+        """Forget a token that was refused, unless another has taken its place already."""
+        with self._lock:
+            if self._token is not None and self._token == token:
+                self._refused = token
+                self._token = None
+                self.fresh = (None, 0.0, 0.0)
+
+    def adopt(self, token: AccessToken) -> None:
+        """Keep this token from now on."""
+        with self._lock:
+            previous, self._token, self._refused = self._token, token, None
+            now = self._clocks.now()
+            left = token.expires_at - now.wall
+            margin = min(MARGIN, token.lifetime / 5)
+            self._end = now.later(left)
+            # Everybody who shares a token begins to look at the same time, and one of them refreshes later.
+            tries, looks = (random.uniform(0.5, 0.9), 1.0) if self._shared else (random.uniform(0.8, 1.0),) * 2
+            self._next_try = now.later(left - margin * tries)
+            pause = left - margin * looks
+            if previous is not None and token.expires_at <= previous.expires_at + 1:
+                self._next_try = now.later(HOLD_OFF)
+                pause = max(pause, LOOK)
+            self._rest(now, pause)
+
+    def _rest(self, now: Moment, seconds: float) -> None:
+        """Give the token out without a second thought for a while, at most until its end."""
+        until = now.later(seconds)
+        end = self._end
+        self.fresh = (self._token, min(until.monotonic, end.monotonic), min(until.wall, end.wall))
+
+    def _decide(self) -> tuple[AccessToken | None, SingleFlight[AccessToken], Flight[AccessToken] | None]:
+        """A token to serve, or a flight to wait for, or a flight and the token to serve if it fails."""
+        with self._lock:
+            now = self._clocks.now()
+            if self._token is None or now.reached(self._end):
+                self._token = None
+                return None, self._flights, self._flights.join(self._refresh, Deadline(self._timeout))
+            if now.reached(Moment(*self.fresh[1:])):
+                self._rest(now, LOOK)
+                if self._shared:
+                    return self._token, self._looks, self._looks.join(self._look, Deadline(LOOK))
+                self._refresh_ahead(now)
+            return self._token, self._flights, None
+
+    def _refresh_ahead(self, now: Moment) -> None:
+        if now.reached(self._next_try):
+            self._flights.join(self._refresh, Deadline(self._timeout))
+
+    def _look(self, deadline: Deadline) -> AccessToken:
+        """Take over a newer token that others have fetched; else go on, and refresh if it is our turn."""
+        token = self._token
+        found = self._source.peek(deadline)
+        if found is not None and found != token and (token is None or found.expires_at > token.expires_at):
+            self.adopt(found)
+            return found
+        with self._lock:
+            if self._token is not None:
+                self._refresh_ahead(self._clocks.now())
+                return self._token
+        raise self._overdue()
+
+    def _refresh(self, deadline: Deadline) -> AccessToken:
+        refused = self._refused
+        try:
+            token = self._source.obtain(refused, deadline)
+        except MpesaSecretsError as error:
+            self._try_later(error)
+            raise
+        if self._refused is None or self._refused == refused or self._refused != token:
+            self.adopt(token)
+        return token
+
+    def _try_later(self, error: MpesaSecretsError) -> None:
+        with self._lock:
+            if self._token is None:
+                return
+            now = self._clocks.now()
+            left = min(self._end.monotonic - now.monotonic, self._end.wall - now.wall)
+            self._next_try = now.later(min(RETRY, left / 10))
+            log.warning("token not refreshed ahead (%s); the present one is good for %.0f s", type(error).__name__, left)
+
+    def _overdue(self) -> MpesaSecretsError:
+        return DarajaUnavailable(f"Daraja: no token within {self._timeout:g} s", hint="raise MPESA_TIMEOUT, or try later")
