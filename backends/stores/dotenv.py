@@ -66,9 +66,7 @@ class DotenvStore:
             new = self._changed(text, secret)
             contents = [(target, new)]
             if self._loses_pair(text, new):
-                contents.insert(
-                    0, (f"{target}.previous", self._previous().with_pair_of(text, status.st_mtime))
-                )
+                contents.insert(0, (f"{target}.previous", self._previous().with_pair_of(text, status.st_mtime)))
             if new.version != text.version:
                 replace_files(contents, status, lambda: self._require(read_file(target)[0], secret.version))
         return new.version
@@ -88,9 +86,7 @@ class DotenvStore:
         for block in blocks:
             if block.version == version:
                 return self._with_pair(current, Secret(self._names.fields(block.text.values())), version)
-        raise SecretNotFound(
-            f"{self._path}: version {version} is not kept", hint="see history for those that are"
-        )
+        raise SecretNotFound(f"{self._path}: version {version} is not kept", hint="see history for those that are")
 
     def history(self, timeout: float) -> list[Version]:  # noqa: ARG002  a local file answers at once
         """The file's version and those in its `.previous`, the newest first; raises as `read`."""
@@ -122,9 +118,7 @@ class DotenvStore:
         for name, line in text.broken().items():
             if self._names.may_hold_pair(name):
                 raise MalformedSecret(f"{self._path}: line {line}: {name}: its quotes do not match")
-        return self._names.checked(
-            Secret(self._names.fields(text.values()), text.version), f"in {self._path}"
-        )
+        return self._names.checked(Secret(self._names.fields(text.values()), text.version), f"in {self._path}")
 
     def _require(self, text: Dotenv, version: str | None) -> None:
         if text.version != version:

@@ -38,9 +38,7 @@ def _translated(path: str, error: OSError) -> StoreError:
             f"{path}: {why}", hint="this user must be able to read it; to rotate, to write its directory"
         )
     if error.errno == errno.EBUSY:
-        return StoreUnavailable(
-            f"{path}: {why}", hint="if the file itself is a mount, mount its directory instead"
-        )
+        return StoreUnavailable(f"{path}: {why}", hint="if the file itself is a mount, mount its directory instead")
     return StoreUnavailable(f"{path}: {why}")
 
 
@@ -95,9 +93,7 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def replace_files(
-    contents: Sequence[tuple[str, Dotenv]], status: os.stat_result, check: Callable[[], None]
-) -> None:
+def replace_files(contents: Sequence[tuple[str, Dotenv]], status: os.stat_result, check: Callable[[], None]) -> None:
     """Put new contents in place of files, one after the other, each in one step; wants the lock.
 
     Args:
@@ -127,9 +123,7 @@ def replace_files(
 def _stage(temporary: str, text: Dotenv, status: os.stat_result) -> None:
     with suppress(FileNotFoundError):
         os.unlink(temporary)
-    descriptor = os.open(
-        temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-    )
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "wb") as file:
         _keep_owner(descriptor, temporary, status)
         file.write(text.data)

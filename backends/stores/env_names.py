@@ -63,9 +63,7 @@ class VariableNames:
         """The pair's two variables with their values, the key first; empty where no usable pair is."""
         secret = Secret(self.fields(variables))
         try:
-            return {
-                self.variable(name, variables): str(secret.fields[name]) for name in self.pair.find(secret)
-            }
+            return {self.variable(name, variables): str(secret.fields[name]) for name in self.pair.find(secret)}
         except StoreError:
             return {}
 
