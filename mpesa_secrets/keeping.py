@@ -85,4 +85,4 @@ class CredentialsKeeper:
         return spare.credentials
 
     def _overdue(self) -> StoreUnavailable:
-        return StoreUnavailable(f"{self._door.name}: no answer in time", hint="is the store up? MPESA_TIMEOUT bounds it")
+        return StoreUnavailable(f"{self._door.name}: no answer in time", hint="is the store up?")

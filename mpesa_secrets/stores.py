@@ -176,12 +176,13 @@ class StoreDoor:
         except Exception as error:
             # Its text may hold a secret, so only the class and the place are told.
             raise StoreError(
-                f"{self.name}: the plugin failed with {type(error).__name__} {_place(error)}",
+                f"{self.name}: the plugin failed with {type(error).__name__} {place_of(error)}",
                 hint="report it to the plugin's author",
             ) from None
 
 
-def _place(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
+    """Module and line that an exception was raised at, for lines that must not show its text."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

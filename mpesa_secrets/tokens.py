@@ -215,7 +215,7 @@ class TokenHolder:
             now = self._clocks.now()
             left = min(self._end.monotonic - now.monotonic, self._end.wall - now.wall)
             self._next_try = now.later(min(RETRY, left / 10))
-            log.warning("token not refreshed ahead (%s); the present one is good for %.0f s", type(error).__name__, left)
+            log.warning("token not refreshed (%s); the present one is good for %.0f s", type(error).__name__, left)
 
     def _overdue(self) -> MpesaSecretsError:
-        return DarajaUnavailable(f"Daraja: no token within {self._timeout:g} s", hint="raise MPESA_TIMEOUT, or try later")
+        return DarajaUnavailable(f"no token within {self._timeout:g} s", hint="try later, or raise MPESA_TIMEOUT")

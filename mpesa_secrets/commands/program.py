@@ -1,0 +1,109 @@
+"""The program: finds the command, runs it, and turns whatever happens into a line and an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from mpesa_secrets.commands.session import Session, say, session_of, take_options
+from mpesa_secrets.errors import MpesaSecretsError
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+# Command to module; each module has the click command under the command's own name, or `<name>_command`.
+COMMANDS = {
+    "token": "Print a valid access token.",
+    "check": "Read the store and check the pair; with --live also ask Daraja.",
+    "status": "Where the pair stands: version, fingerprint, age, history.",
+    "rotate": "Bring a newly issued pair into the store.",
+    "rollback": "Bring the previous pair back.",
+    "exec": "Run a command with the pair in its environment.",
+    "export": "Print the pair for a shell, a dotenv file, JSON or GitHub Actions.",
+    "backends": "List the installed stores and token caches.",
+    "agent": "Serve the token to other programs on this machine.",
+    "simulate": "Run a local Daraja for development and tests.",
+    "demo": "Show the main job on this machine alone.",
+}
+
+
+class _Program(click.Group):
+    """A group that imports a command when it is called, and lists them without importing any."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = __import__(f"mpesa_secrets.commands.{name}_command", fromlist=["command"])
+        found: click.Command = module.command
+        return found
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+class _ToStderr(logging.Handler):
+    """Log lines in the form of all our lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"mpesa-secrets {version('mpesa-secrets')}")
+        context.exit()
+
+
+@click.command(
+    cls=_Program,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None},
+    epilog="Results go to stdout, everything else to stderr. Options may also stand after the command.",
+)
+@take_options
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print it.")
+def program(**_options: object) -> None:
+    """M-Pesa (Daraja) credentials and tokens out of your secret store."""
+    session_of(click.get_current_context())
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the program; returns the exit code."""
+    logging.getLogger("mpesa_secrets").addHandler(_ToStderr(logging.DEBUG))
+    session = Session()
+    try:
+        code = program.main(list(arguments), prog_name="mpesa-secrets", standalone_mode=False, obj=session)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except MpesaSecretsError as error:
+        return session.fail(error)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads any more; keep the interpreter from complaining when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:
+        return session.fail(_fault(error))
+
+
+def _fault(error: Exception) -> MpesaSecretsError:
+    from mpesa_secrets.stores import place_of
+
+    # Its text may hold a secret: the class and the place say enough to report it.
+    return MpesaSecretsError(f"a fault of ours: {type(error).__name__} {place_of(error)}", hint="please report it")

@@ -1,0 +1,78 @@
+"""`mpesa-secrets status`."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import click
+
+from mpesa_secrets.commands.session import Session, say
+from mpesa_secrets.commands.session import command as _command
+from mpesa_secrets.errors import StoreError
+from mpesa_secrets.standing import Standing, standing
+
+TOO_OLD = 10
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def _seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    """A time span such as 90d, 12h or 2w; in seconds."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)([smhdw])", value)
+    if found is None:
+        raise click.BadParameter("a time span looks like 90d, 12h or 2w", context, parameter)
+    return float(found[1]) * _UNITS[found[2]]
+
+
+@_command("status")
+@click.option("--max-age", callback=_seconds, metavar="AGE", help="Exit 10 where the pair is older, 90d for example.")
+@click.option("--json", "in_json", is_flag=True, help="Print one JSON object.")
+def command(session: Session, max_age: float | None, in_json: bool) -> int:
+    """Show where the pair stands: version, fingerprint, age, history."""
+    session.as_json(in_json)
+    found = standing(session.settings())
+    if session.report is not None:
+        session.report.update(_as_json(found))
+    else:
+        _tell(found)
+    if max_age is None:
+        session.finish()
+        return 0
+    if found.age is None:
+        raise StoreError(f"{found.store}: does not say when the pair was written, so --max-age cannot be checked")
+    session.finish()
+    if found.age <= max_age:
+        return 0
+    say(f"the pair is {found.age / 86400:.1f} days old: rotate it")
+    return TOO_OLD
+
+
+def _tell(found: Standing) -> None:
+    age = "" if found.age is None else f" ({found.age / 86400:.1f} days ago)"
+    click.echo(f"store        {found.store}")
+    click.echo(f"version      {found.version or 'not told'}")
+    click.echo(f"fingerprint  {found.fingerprint}")
+    click.echo(f"updated      {iso(found.updated_at) or 'not told'}{age}")
+    for version in found.history:
+        click.echo(f"  {version.version:<40} {iso(version.created_at) or '-':<20} {version.state}")
+
+
+def _as_json(found: Standing) -> dict[str, object]:
+    return {
+        "store": found.store,
+        "version": found.version,
+        "fingerprint": found.fingerprint,
+        "updated_at": iso(found.updated_at),
+        "age_days": None if found.age is None else round(found.age / 86400, 2),
+        "history": [
+            {"version": version.version, "created_at": iso(version.created_at), "state": version.state}
+            for version in found.history
+        ],
+    }
+
+
+def iso(moment: float | None) -> str | None:
+    """Unix seconds as `2026-01-31T12:00:00Z`."""
+    return None if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
