@@ -330,3 +330,11 @@ run "refuses_a_retention_that_cloudwatch_lacks" {
   }
   expect_failures = [var.log_retention_days]
 }
+
+run "refuses_a_package_that_is_not_there" {
+  command = plan
+  variables {
+    package_path = "nowhere.zip"
+  }
+  expect_failures = [var.package_path]
+}
