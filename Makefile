@@ -1,0 +1,58 @@
+# Everything that a target needs it makes itself, in .venv: Python 3.11 or newer and make are enough.
+PYTHON ?= python3
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
+PIP := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SOURCES := pyproject.toml constraints.txt
+RUN := .venv/bin/python
+
+help:  ## List the targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/program-$(VERSION)  ## Show the main job on this machine alone; no account anywhere.
+	$(RUN) -m mpesa_secrets demo
+
+test: .venv/dev-$(VERSION)  ## Run every test, and the Terraform check where Terraform is installed.
+	$(RUN) -m pytest --numprocesses 2 --dist worksteal
+	sh scripts/terraform-check
+
+lint: .venv/dev-$(VERSION)  ## Check style and types.
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+bench: .venv/dev-$(VERSION) .venv-bench/installed-$(VERSION)  ## Measure against the straightforward script.
+	$(RUN) -m tests.benchmarks.bench --python .venv-bench/bin/python $(BENCH)
+
+fleet: .venv/dev-$(VERSION)  ## Let many processes and machines share one token.
+	$(RUN) scripts/fleet.py $(FLEET)
+
+layer: .venv/program-$(VERSION)  ## Build the AWS Lambda layer.
+	$(RUN) scripts/layer.py $(LAYER)
+
+terraform:  ## Format, validate and test the Terraform modules and examples.
+	sh scripts/terraform-check
+
+clean:  ## Remove what the targets made.
+	rm -rf .venv .venv-bench build dist *.egg-info .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps' names hold the version, so that another PYTHON gets another environment.
+.venv/program-$(VERSION): $(SOURCES)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=…")'
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(RUN) $(PIP) --editable .
+	touch $@
+
+.venv/dev-$(VERSION): .venv/program-$(VERSION)
+	$(RUN) $(PIP) --editable '.[dev]'
+	touch $@
+
+# As a user installs it: neither an editable install's import hook nor the development packages beside it.
+.venv-bench/installed-$(VERSION): $(SOURCES) $(shell find mpesa_secrets backends -name '*.py')
+	rm -rf .venv-bench build
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python $(PIP) '.[all]'
+	touch $@
+
+.PHONY: help demo test lint bench fleet layer terraform clean
