@@ -12,4 +12,9 @@ terraform {
 
 provider "aws" {
   region = var.region
+
+  # Who rotated and when stands in the secret's tags; Terraform leaves it there.
+  ignore_tags {
+    key_prefixes = ["mpesa-secrets:"]
+  }
 }

@@ -163,8 +163,15 @@ resource "aws_iam_policy" "rotator" {
       {
         Sid      = "RotateSecret"
         Effect   = "Allow"
-        Action   = local.actions.rotator
+        Action   = [for action in local.actions.rotator : action if action != "secretsmanager:TagResource"]
         Resource = [aws_secretsmanager_secret.this.arn]
+      },
+      {
+        Sid       = "LeaveWhoAndWhen"
+        Effect    = "Allow"
+        Action    = ["secretsmanager:TagResource"]
+        Resource  = [aws_secretsmanager_secret.this.arn]
+        Condition = { "ForAllValues:StringLike" = { "aws:TagKeys" = ["mpesa-secrets:*"] } }
       },
       {
         Sid       = "UseKeyThroughSecretsManager"

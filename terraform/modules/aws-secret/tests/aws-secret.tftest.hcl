@@ -89,9 +89,9 @@ run "the_rotators_policy" {
         "secretsmanager:GetSecretValue",
         "secretsmanager:ListSecretVersionIds",
         "secretsmanager:PutSecretValue",
-        "secretsmanager:TagResource",
         "secretsmanager:UpdateSecretVersionStage",
       ],
+      ["secretsmanager:TagResource"],
       ["kms:Decrypt", "kms:GenerateDataKey"],
     ]
     error_message = "A rotator does what rotate and rollback call, nothing more."
@@ -100,14 +100,25 @@ run "the_rotators_policy" {
   assert {
     condition = [for statement in jsondecode(aws_iam_policy.rotator.policy).Statement : statement.Resource] == [
       ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:mpesa/prod-AbCdEf"],
+      ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:mpesa/prod-AbCdEf"],
       ["arn:aws:kms:eu-west-1:123456789012:key/0000"],
     ]
     error_message = "A rotator writes this secret with this key."
   }
 
   assert {
-    condition     = jsondecode(aws_iam_policy.rotator.policy).Statement[1].Condition.StringEquals["kms:ViaService"] == ["secretsmanager.eu-west-1.amazonaws.com"]
+    condition     = jsondecode(aws_iam_policy.rotator.policy).Statement[2].Condition.StringEquals["kms:ViaService"] == ["secretsmanager.eu-west-1.amazonaws.com"]
     error_message = "The key opens through Secrets Manager only."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_policy.rotator.policy).Statement[1].Condition["ForAllValues:StringLike"]["aws:TagKeys"] == ["mpesa-secrets:*"]
+    error_message = "A rotator sets its own tags, not those that others decide by."
+  }
+
+  assert {
+    condition     = alltrue([for statement in jsondecode(aws_iam_policy.rotator.policy).Statement : statement.Effect == "Allow"])
+    error_message = "The policy allows."
   }
 }
 
