@@ -21,6 +21,7 @@ FORBIDDEN: list[tuple[str, str, Any]] = [
     ("POST", f"destroy/{PATH}", {"versions": [1]}),
     ("LIST", "metadata", None),
     ("LIST", "metadata/mpesa", None),
+    ("LIST", f"metadata/{PATH}", None),
     ("GET", "data/mpesa/staging", None),
     ("GET", f"data/{PATH}/below", None),
     ("POST", "data/mpesa/staging", {"data": {"consumer_key": "mine"}}),
