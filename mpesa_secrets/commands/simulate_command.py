@@ -9,8 +9,7 @@ from typing import NoReturn
 
 import click
 
-from mpesa_secrets.commands.session import Session
-from mpesa_secrets.commands.session import command as _command
+from mpesa_secrets.commands.session import Session, command as _command
 from mpesa_secrets.commands.token_command import quoted
 from mpesa_secrets.errors import ConfigurationError
 from mpesa_secrets.simulator import FAULTS, Simulator
