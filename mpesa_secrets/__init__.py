@@ -12,71 +12,32 @@ TYPE_CHECKING = False  # type checkers take it for true; importing it from typin
 if TYPE_CHECKING:
     from mpesa_secrets.client import (
         Mpesa as Mpesa,
-    )
-    from mpesa_secrets.client import (
         connect as connect,
     )
     from mpesa_secrets.credentials import (
         Credentials as Credentials,
-    )
-    from mpesa_secrets.credentials import (
         PairFields as PairFields,
-    )
-    from mpesa_secrets.credentials import (
         Secret as Secret,
     )
     from mpesa_secrets.errors import (
         AccessDenied as AccessDenied,
-    )
-    from mpesa_secrets.errors import (
         ConfigurationError as ConfigurationError,
-    )
-    from mpesa_secrets.errors import (
         Conflict as Conflict,
-    )
-    from mpesa_secrets.errors import (
         CredentialsRejected as CredentialsRejected,
-    )
-    from mpesa_secrets.errors import (
         DarajaError as DarajaError,
-    )
-    from mpesa_secrets.errors import (
         DarajaUnavailable as DarajaUnavailable,
-    )
-    from mpesa_secrets.errors import (
+        Interrupted as Interrupted,
         MalformedPair as MalformedPair,
-    )
-    from mpesa_secrets.errors import (
         MalformedSecret as MalformedSecret,
-    )
-    from mpesa_secrets.errors import (
         MpesaSecretsError as MpesaSecretsError,
-    )
-    from mpesa_secrets.errors import (
         ReadOnlyStore as ReadOnlyStore,
-    )
-    from mpesa_secrets.errors import (
         RequestBlocked as RequestBlocked,
-    )
-    from mpesa_secrets.errors import (
         RollbackFailed as RollbackFailed,
-    )
-    from mpesa_secrets.errors import (
         RolledBack as RolledBack,
-    )
-    from mpesa_secrets.errors import (
         RotationError as RotationError,
-    )
-    from mpesa_secrets.errors import (
         SecretNotFound as SecretNotFound,
-    )
-    from mpesa_secrets.errors import (
         StoreError as StoreError,
-    )
-    from mpesa_secrets.errors import (
         StoreUnavailable as StoreUnavailable,
-    )
-    from mpesa_secrets.errors import (
         UnexpectedAnswer as UnexpectedAnswer,
     )
     from mpesa_secrets.settings import (
@@ -84,14 +45,8 @@ if TYPE_CHECKING:
     )
     from mpesa_secrets.stores import (
         StagingStore as StagingStore,
-    )
-    from mpesa_secrets.stores import (
         Store as Store,
-    )
-    from mpesa_secrets.stores import (
         Version as Version,
-    )
-    from mpesa_secrets.stores import (
         WritableStore as WritableStore,
     )
     from mpesa_secrets.tokens import (
@@ -102,7 +57,7 @@ _HOMES = {
     "client": "Mpesa connect",
     "credentials": "Credentials PairFields Secret",
     "errors": (
-        "AccessDenied ConfigurationError Conflict CredentialsRejected DarajaError DarajaUnavailable "
+        "AccessDenied ConfigurationError Conflict CredentialsRejected DarajaError DarajaUnavailable Interrupted "
         "MalformedPair MalformedSecret MpesaSecretsError ReadOnlyStore RequestBlocked "
         "RollbackFailed RolledBack RotationError SecretNotFound StoreError StoreUnavailable "
         "UnexpectedAnswer "

@@ -17,7 +17,8 @@
     │   └── UnexpectedAnswer                   an answer that Daraja does not document
     └── RotationError
         ├── RolledBack                exit 8   the previous pair was put back
-        └── RollbackFailed            exit 9   a person is needed
+        ├── RollbackFailed            exit 9   a person is needed
+        └── Interrupted               exit 130 what was begun has been put back
 """
 
 from __future__ import annotations
@@ -139,3 +140,9 @@ class RollbackFailed(RotationError):
     """The rotation failed and the previous pair could not be put back."""
 
     exit_code = 9
+
+
+class Interrupted(RotationError):
+    """A signal ended the rotation; what was begun has been put back."""
+
+    exit_code = 130
