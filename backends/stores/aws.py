@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import re
-from typing import NamedTuple
+import string
 from urllib.parse import parse_qs, unquote
 
 from mpesa_secrets.credentials import Secret
 from mpesa_secrets.deadline import Deadline
 from mpesa_secrets.errors import ConfigurationError, MpesaSecretsError, SecretNotFound
+from mpesa_secrets.urls import redacted
 
 from .aws_api import AwsApi
 from .aws_extension import Extension, is_announced
@@ -18,20 +18,10 @@ from .aws_secret import AwsSecret
 
 log = logging.getLogger("mpesa_secrets")
 _PARAMETERS = {"region", "profile", "via", "key_field", "secret_field"}
-_NAME = re.compile(r"[A-Za-z0-9/_+=.@!:-]+")
-_ARN = re.compile(r"arn:[a-z-]+:secretsmanager:(?P<region>[a-z0-9-]+):\d+:secret:[^:]+")
+_LETTERS = frozenset(string.ascii_letters + string.digits + "/_+=.@!:-")
 # Of the time for a read, what an extension may take before the API is asked in its place.
 _EXTENSION_SHARE = 0.5
 _EXTENSION_SECONDS = 5.0
-
-
-class Target(NamedTuple):
-    """What a URL names: a secret by name or ARN, where it is, and the way to it."""
-
-    name: str
-    region: str | None
-    profile: str | None
-    via: str
 
 
 class AwsStore(AwsSecret):
@@ -73,39 +63,47 @@ def open_store(url: str) -> AwsStore:
     Raises:
         ConfigurationError: the URL has another shape.
     """
-    target = _target(url)
-    api = AwsApi("secretsmanager", f"aws://{target.name}", target.region, target.profile)
-    extension = Extension(target.name) if _through_extension(target) else None
-    return AwsStore(target.name, api, extension, alone=target.via == "extension")
+    name, parameters = _name(url), _parameters(url)
+    region, profile = parameters.get("region") or _arn_region(name), parameters.get("profile")
+    via = parameters.get("via", "auto")
+    # An extension has the region and the login of the machine, no others.
+    announced = is_announced() and profile is None and region in (None, _region_here() or _arn_region(name))
+    extension = Extension(name) if via == "extension" or (via == "auto" and announced) else None
+    api = AwsApi("secretsmanager", f"aws://{name}", region, profile)
+    return AwsStore(name, api, extension, alone=via == "extension")
 
 
 open_store.url_form = "aws://NAME-OR-ARN"  # type: ignore[attr-defined]  # shown by `backends`
 
 
-def _target(url: str) -> Target:
-    path, _, query = url.partition("://")[2].partition("?")
-    name = unquote(path)
-    parameters = {key: values[-1] for key, values in parse_qs(query).items()}
-    if unknown := sorted(parameters.keys() - _PARAMETERS):
-        raise ConfigurationError(f"URL {url}: unknown parameter {unknown[0]!r}", hint="known: region, profile, via")
-    if _NAME.fullmatch(name) is None:
-        raise ConfigurationError(f"URL {url}: no name of a secret in it", hint="for example aws://mpesa/production")
+def _name(url: str) -> str:
+    name = unquote(url.partition("://")[2].partition("?")[0])
+    if not name or not _LETTERS.issuperset(name):
+        raise _wrong(url, "no name of a secret in it", "for example aws://mpesa/production")
     if name.startswith("arn:") and _arn_region(name) is None:
-        raise ConfigurationError(f"URL {url}: not the ARN of a secret", hint="it ends with :secret:NAME-XXXXXX")
+        raise _wrong(url, "not the ARN of a secret", "it ends with :secret:NAME-XXXXXX")
+    return name
+
+
+def _parameters(url: str) -> dict[str, str]:
+    parameters = {key: values[-1] for key, values in parse_qs(url.partition("?")[2]).items()}
+    if unknown := sorted(parameters.keys() - _PARAMETERS):
+        raise _wrong(url, f"unknown parameter {unknown[0]!r}", "known are region, profile and via")
     via = parameters.get("via", "auto")
     if via not in {"auto", "api", "extension"}:
-        raise ConfigurationError(f"URL {url}: via {via!r} is unknown", hint="use auto, api or extension")
-    return Target(name, parameters.get("region") or _arn_region(name), parameters.get("profile"), via)
+        raise _wrong(url, f"via {via!r} is unknown", "use auto, api or extension")
+    return parameters
+
+
+def _wrong(url: str, why: str, hint: str) -> ConfigurationError:
+    return ConfigurationError(f"URL {redacted(url)}: {why}", hint=hint)
 
 
 def _arn_region(name: str) -> str | None:
-    arn = _ARN.fullmatch(name)
-    return arn["region"] if arn else None
+    """The region in `arn:PARTITION:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX`."""
+    parts = name.split(":")
+    return parts[3] or None if len(parts) == 7 and parts[::2][:2] == ["arn", "secretsmanager"] else None
 
 
-def _through_extension(target: Target) -> bool:
-    """In `auto` only where the environment announces one, which has this machine's region and login."""
-    if target.via != "auto":
-        return target.via == "extension"
-    here = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _arn_region(target.name)
-    return is_announced() and target.profile is None and target.region in (None, here)
+def _region_here() -> str | None:
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")

@@ -7,15 +7,15 @@ from typing import Any
 
 from mpesa_secrets.errors import AccessDenied, ConfigurationError, MpesaSecretsError, StoreError, StoreUnavailable
 
-_DENIED = re.compile(
+_DENIED = (
     r"AccessDenied|NotAuthorized|Unauthorized|UnrecognizedClient|InvalidClientTokenId|Signature|ExpiredToken"
     r"|InvalidIdentityToken|MissingAuthenticationToken|OptInRequired|RequestExpired|DecryptionFailure|EncryptionFailure"
 )
-_BUSY = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|ThroughputExceeded|Unavailable|Timeout|^Internal")
+_BUSY = r"Throttl|TooManyRequests|RequestLimitExceeded|ThroughputExceeded|Unavailable|Timeout|^Internal"
 # What AWS tells apart by words alone, by the name that `Refused.code` has for it.
 _BY_WORDS = (
-    (re.compile(r"marked (for )?delet"), "MarkedForDeletion"),
-    (re.compile(r"on a replica secret"), "ReplicaSecret"),
+    (r"marked (for )?delet", "MarkedForDeletion"),
+    (r"on a replica secret", "ReplicaSecret"),
 )
 
 
@@ -60,11 +60,11 @@ def _refusal(error: Any, what: str) -> MpesaSecretsError:
     code = str(reason.get("Code", "Unknown"))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     why = f"{what}: {error.operation_name}: {code if re.fullmatch('[A-Za-z0-9.#_]+', code) else status}"
-    if _BUSY.search(code) or status >= 500 or status == 429:
+    if re.search(_BUSY, code) or status >= 500 or status == 429:
         return StoreUnavailable(why)
-    if _DENIED.search(code) or status in {401, 403}:
+    if re.search(_DENIED, code) or status in {401, 403}:
         return AccessDenied(why, hint=_permission(error.operation_name, f"{code} {reason.get('Message')}"))
-    return Refused(why, next((name for words, name in _BY_WORDS if words.search(str(reason.get("Message")))), code))
+    return Refused(why, next((name for words, name in _BY_WORDS if re.search(words, str(reason.get("Message")))), code))
 
 
 def _permission(operation: str, words: str) -> str:

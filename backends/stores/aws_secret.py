@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from mpesa_secrets.credentials import Secret
 from mpesa_secrets.deadline import Deadline
@@ -35,7 +35,7 @@ from .aws_versions import CURRENT, PENDING, PREVIOUS, history, remarks, stages
 _OURS = "mpesa-secrets-"
 _WRITE_SHARE = 0.8
 _CLEANING_SECONDS = 1.0
-_NO_TAG = re.compile(r"[^\w +\-=.:/@]")
+_NO_TAG = r"[^\w +\-=.:/@]"
 _REFUSALS: dict[str, tuple[type[StoreError], str, str]] = {
     "ResourceNotFoundException": (SecretNotFound, "no such secret, or no value in it", "check name and region"),
     "MarkedForDeletion": (SecretNotFound, "scheduled for deletion", "aws secretsmanager restore-secret brings it back"),
@@ -43,14 +43,6 @@ _REFUSALS: dict[str, tuple[type[StoreError], str, str]] = {
     "ResourceExistsException": (Conflict, "this version exists with another value", "run the command again"),
     "LimitExceededException": (StoreError, "one of AWS's limits is reached", "AWS wants few versions a day"),
 }
-
-
-class _Promotion(NamedTuple):
-    """A move of AWSCURRENT, and where AWSPREVIOUS was before."""
-
-    version: str
-    expected: str
-    previous: str | None
 
 
 class AwsSecret:
@@ -64,7 +56,8 @@ class AwsSecret:
     def __init__(self, name: str, api: AwsApi) -> None:
         self._name = name
         self._api = api
-        self._promotion: _Promotion | None = None
+        # What `promote` moved last: from where, to where, and where AWSPREVIOUS was before.
+        self._moved: tuple[str, str, str | None] | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._name})"
@@ -140,7 +133,7 @@ class AwsSecret:
         if before.get(PENDING) == version:
             self._quietly(PENDING, deadline.left(), take_from=version)
         self._restore_previous(version, expected, deadline)
-        self._promotion = _Promotion(version, expected, before.get(PREVIOUS))
+        self._moved = expected, version, before.get(PREVIOUS)
 
     def discard(self, version: str, timeout: float) -> None:
         """Take AWSPENDING off a version; quiet if it is not there."""
@@ -149,7 +142,9 @@ class AwsSecret:
 
     def annotate(self, note: Mapping[str, str], timeout: float) -> None:
         """Leave each entry as a tag `mpesa-secrets:<key>`; what a tag cannot hold becomes `_`."""
-        tags = [{"Key": f"mpesa-secrets:{key}", "Value": _NO_TAG.sub("_", value)[:256]} for key, value in note.items()]
+        tags = [
+            {"Key": f"mpesa-secrets:{key}", "Value": re.sub(_NO_TAG, "_", value)[:256]} for key, value in note.items()
+        ]
         self._call("tag_resource", timeout, Tags=tags)
 
     def _value(self, timeout: float, **which: str) -> Secret:
@@ -192,9 +187,11 @@ class AwsSecret:
             )
 
     def _restore_previous(self, version: str, expected: str, deadline: Deadline) -> None:
-        made = self._promotion
-        if made is not None and (made.expected, made.version) == (version, expected) and made.previous != expected:
-            self._quietly(PREVIOUS, deadline.left(), take_from=expected, put_on=made.previous)
+        if self._moved is None or self._moved[:2] != (version, expected):
+            return
+        previous = self._moved[2]
+        if previous != expected:
+            self._quietly(PREVIOUS, deadline.left(), take_from=expected, put_on=previous)
 
     def _quietly(self, stage: str, timeout: float, take_from: str, put_on: str | None = None) -> None:
         """For stages that no reader asks for: what is left over is put right by the next write."""
