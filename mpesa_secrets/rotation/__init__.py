@@ -168,7 +168,11 @@ class Rotation:
             self.report.note("verify", "left out, as --no-verify says: nobody knows whether Daraja accepts this pair")
             return
         fetcher = TokenFetcher(self._settings.base_url, self._settings.token_method)
-        self._token = fetcher.fetch(pair, Deadline(self._settings.timeout))
+        try:
+            self._token = fetcher.fetch(pair, Deadline(self._settings.timeout))
+        except DarajaError as error:
+            self.report.note("verify", f"{error}; the store is untouched", ok=False)
+            raise
         self.report.note("verify", f"{self._settings.base_url} accepts the pair")
 
     def _merged(self, before: Secret, pair: Credentials) -> Secret:
