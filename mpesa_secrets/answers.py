@@ -39,6 +39,7 @@ class Refusal(NamedTuple):
         error: what to raise in the end.
         most: requests in all that it is worth.
         base: seconds, the first step of the back-off.
+        least: seconds, the shortest pause.
         after: seconds that Daraja asked to wait, or None.
         wrong_method: whether the other HTTP method may do.
     """
@@ -46,6 +47,7 @@ class Refusal(NamedTuple):
     error: DarajaError
     most: int = 1
     base: float = 0.25
+    least: float = 0.0
     after: float | None = None
     wrong_method: bool = False
 
@@ -113,7 +115,7 @@ def retry_after(value: str | None, now: float) -> float | None:
 def _token(answer: Answer) -> AccessToken | None:
     fields = answer.fields() or {}
     value = fields.get("access_token")
-    if not isinstance(value, str) or re.fullmatch(r"[ -~]*[!-~][ -~]*", value) is None:
+    if not isinstance(value, str) or not (value.isascii() and value.isprintable() and value.strip()):
         return None
     seconds = lifetime(fields.get("expires_in"))
     return AccessToken(value, answer.asked_at + seconds, seconds)
@@ -145,7 +147,7 @@ def _blocked(answer: Answer, host: str) -> Refusal:
         hint="it judges the egress IP address and the rate: ask from another address, or less often",
         request_id=answer.request_id(),
     )
-    return Refusal(error, most=FEW, base=1.0)
+    return Refusal(error, most=FEW, base=1.0, least=1.0)
 
 
 def _throttled(answer: Answer, host: str) -> Refusal:

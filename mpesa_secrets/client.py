@@ -34,7 +34,7 @@ class Mpesa:
         self.settings = settings
         self.store = StoreDoor(settings.url)
         self._keeper = CredentialsKeeper(self.store, settings.credentials_ttl, settings.credentials_stale, clocks)
-        exchange = Unshared(TokenFetcher(settings.base_url, settings.token_method))
+        exchange = Unshared(TokenFetcher(settings.base_url, settings.token_method, wall=clocks.wall))
         self._holder = TokenHolder(PairSource(self._keeper, exchange), settings.timeout, clocks=clocks)
         self._monotonic, self._wall = clocks
         self._auth: TokenAuth | None = None

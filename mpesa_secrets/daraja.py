@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from mpesa_secrets.credentials import Credentials
 from mpesa_secrets.deadline import Deadline
+from mpesa_secrets.flights import importing
 
 if TYPE_CHECKING:
     import requests
@@ -21,6 +22,8 @@ PATH = "/oauth/v1/generate?grant_type=client_credentials"
 MOST_BYTES = 64 * 1024  # of an answer; a token's has some 100
 CONNECT = 5.0  # seconds for one try to connect
 
+_HEADERS = {"Accept": "application/json", "User-Agent": "mpesa-secrets"}
+_UNVERIFIED = re.compile(r"certificate verify failed|doesn't match")
 _CODE = re.compile(r"\b[45]\d\d\.\d{3}\.\d{2,4}\b")
 
 
@@ -84,7 +87,7 @@ class _Basic:
         from base64 import b64encode
 
         plain = (self._credentials.consumer_key, self._credentials.consumer_secret)
-        return b64encode(":".join(plain).encode("utf-8", "surrogateescape")).decode("ascii")
+        return b64encode(":".join(plain).encode("utf-8", "surrogatepass")).decode("ascii")
 
 
 class NoAnswer(Exception):
@@ -96,7 +99,13 @@ class NoAnswer(Exception):
         self.broken = broken
 
 
-def ask(credentials: Credentials, base_url: str, method: str, deadline: Deadline) -> Answer:
+def ask(
+    credentials: Credentials,
+    base_url: str,
+    method: str,
+    deadline: Deadline,
+    wall: Callable[[], float] = time.time,
+) -> Answer:
     """Send one token request.
 
     Returns:
@@ -105,30 +114,32 @@ def ask(credentials: Credentials, base_url: str, method: str, deadline: Deadline
     Raises:
         NoAnswer: `unverified` where TLS did not verify, `broken` where the body could not be decompressed.
     """
-    import requests
+    with importing:
+        import requests
 
-    asked_at = time.time()
-    left = deadline.left()
+    if deadline.over():
+        raise NoAnswer("TimeoutError")
+    request = requests.Request(method, base_url + PATH, headers=_HEADERS, auth=_Basic(credentials))
+    asked_at = wall()
     try:
-        with (
-            requests.Session() as session,
-            session.request(
-                method,
-                base_url + PATH,
-                auth=_Basic(credentials),
-                headers={"Accept": "application/json", "User-Agent": "mpesa-secrets"},
-                timeout=(min(CONNECT, left), left),
-                allow_redirects=False,  # the Basic header would go along
-                stream=True,
-            ) as response,
-        ):
+        with requests.Session() as session, _sent(session, request, deadline.left()) as response:
             return Answer(asked_at, response.status_code, response.headers, _body(response, deadline))
-    except requests.exceptions.SSLError:
-        raise NoAnswer("SSLError", unverified=True) from None
+    except requests.exceptions.SSLError as error:
+        raise NoAnswer("SSLError", unverified=_UNVERIFIED.search(str(error)) is not None) from None
     except requests.exceptions.ContentDecodingError:
         raise NoAnswer("ContentDecodingError", broken=True) from None
-    except (requests.exceptions.RequestException, OSError) as error:
+    except Exception as error:  # requests lets some errors of urllib3 and of codecs through
         raise NoAnswer(type(error).__name__) from None
+
+
+def _sent(session: requests.Session, request: requests.Request, left: float) -> requests.Response:
+    """Past the session's own sending, which reads a redirect to its end even where it is not to be followed."""
+    prepared = session.prepare_request(request)
+    return session.get_adapter(request.url).send(
+        prepared,
+        timeout=(min(CONNECT, left), left),
+        **session.merge_environment_settings(prepared.url, {}, True, None, None),  # type: ignore[arg-type]  # verify is never None
+    )
 
 
 def _body(response: requests.Response, deadline: Deadline) -> bytes:

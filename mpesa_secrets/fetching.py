@@ -11,6 +11,7 @@ from mpesa_secrets.answers import Refusal, judge, judge_silence
 from mpesa_secrets.credentials import Credentials
 from mpesa_secrets.daraja import NoAnswer, ask
 from mpesa_secrets.deadline import Deadline
+from mpesa_secrets.flights import importing
 from mpesa_secrets.tokens import AccessToken
 
 if TYPE_CHECKING:
@@ -28,12 +29,20 @@ class TokenFetcher:
         base_url: `https://host`, without a trailing slash.
         method: `GET` or `POST`; the other is tried once where the answer asks for it, and remembered.
         sleep: waits so many seconds between two requests.
+        wall: unix seconds, which a token's end is told in.
     """
 
-    def __init__(self, base_url: str, method: str = "GET", sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        method: str = "GET",
+        sleep: Callable[[float], None] = time.sleep,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self._base_url = base_url
         self._method = method
         self._sleep = sleep
+        self._wall = wall
 
     def fetch(self, credentials: Credentials, deadline: Deadline) -> AccessToken:
         """A new token; under Daraja's rules it may end the one before.
@@ -62,13 +71,14 @@ class TokenFetcher:
 
     def _request(self, method: str, credentials: Credentials, deadline: Deadline) -> AccessToken | Refusal:
         try:
-            return judge(ask(credentials, self._base_url, method, deadline), self._base_url)
+            return judge(ask(credentials, self._base_url, method, deadline, self._wall), self._base_url)
         except NoAnswer as silence:
             return judge_silence(silence, self._base_url)
 
     def _again(self, first: Refusal, credentials: Credentials, deadline: Deadline) -> AccessToken | Refusal:
         """Go on after a first refusal. tenacity is imported only now: most tokens come at the first request."""
-        from tenacity import Retrying, retry_if_result
+        with importing:
+            from tenacity import Retrying, retry_if_result
 
         outcomes = [first]
 
@@ -97,9 +107,9 @@ def _pause(state: RetryCallState) -> float:
     from tenacity import wait_random, wait_random_exponential
 
     refusal = _refusal(state)
-    if refusal.after is not None:
+    if refusal.after:  # 0 is no reason to ask without a pause
         return refusal.after + wait_random(0, 0.1 + refusal.after / 20)(state)
-    return wait_random_exponential(multiplier=refusal.base, max=LONGEST_PAUSE)(state)
+    return wait_random_exponential(multiplier=refusal.base, max=LONGEST_PAUSE, min=refusal.least)(state)
 
 
 def _tell(state: RetryCallState) -> None:

@@ -7,7 +7,6 @@ call goes on for the others; a synchronous and an asynchronous waiter are the sa
 from __future__ import annotations
 
 import contextlib
-import copy
 import os
 import threading
 import weakref
@@ -108,9 +107,16 @@ class SingleFlight(Generic[T]):
             raise self._overdue()
         error = flight.future.exception()
         if error is not None:
-            # A copy for each waiter: a shared one would collect all their tracebacks.
-            raise copy.copy(error).with_traceback(error.__traceback__)
+            raise _twin(error)
         return flight.future.result()
+
+
+def _twin(error: BaseException) -> BaseException:
+    """A copy for one waiter: a shared one would collect all their tracebacks."""
+    # Not copy.copy: that calls the class, and a plugin's own error may take other arguments.
+    twin = type(error).__new__(type(error), *error.args)
+    vars(twin).update(vars(error))
+    return twin.with_traceback(error.__traceback__)
 
 
 class _StartsOver(Protocol):
@@ -131,6 +137,10 @@ def _start_over() -> None:
 
 
 os.register_at_fork(after_in_child=_start_over)
+
+# Held while a call imports: a fork amid an import would leave the child with half a module, for ever.
+importing = threading.RLock()
+os.register_at_fork(before=importing.acquire, after_in_parent=importing.release, after_in_child=importing.release)
 
 
 def bounded(call: Callable[[Deadline], T], deadline: Deadline, overdue: Callable[[], MpesaSecretsError]) -> T:

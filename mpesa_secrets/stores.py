@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 from mpesa_secrets import plugins
 from mpesa_secrets.credentials import Credentials, PairFields, Secret
 from mpesa_secrets.errors import ConfigurationError, MpesaSecretsError, StoreError
+from mpesa_secrets.flights import importing
 from mpesa_secrets.urls import parameter, redacted
 
 T = TypeVar("T")
@@ -128,7 +129,8 @@ class StoreDoor:
             ConfigurationError: the plugin, a package of its or the URL is not as it must be.
         """
         if self._store is None:
-            opened = self._guarded(lambda: plugins.load(self._entry)(self.url))
+            with importing:
+                opened = self._guarded(lambda: plugins.load(self._entry)(self.url))
             if not callable(getattr(opened, "read", None)):
                 raise ConfigurationError(
                     f"{self.name}: the plugin's store has no read()", hint="report it to the plugin's author"
