@@ -274,6 +274,14 @@ def test_who_edits_during_the_write_wins(file: Path, monkeypatch: pytest.MonkeyP
     assert secrets_in_traceback(refusal.value, ["old-hush", "new-hush"]) == []
 
 
+def test_a_stale_write_of_what_is_there_already_conflicts(file: Path) -> None:
+    """Nothing would change, yet the writer does not know the file that it takes itself to have written."""
+    store = door(file)
+    now = store.read(1)
+    with pytest.raises(Conflict):
+        store.call("write", Secret(now.fields, "0123456789abcdef"), timeout=1)
+
+
 def test_a_held_lock_bounds_the_wait(file: Path) -> None:
     """Another process writes all the time: unavailable when the time is up, and nothing changed."""
     store = door(file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -15,6 +16,7 @@ import pytest
 from tests.distributions import GROUP, install
 
 PLUGIN = Path(__file__).parent / "plugin"
+PAGE = Path(__file__).parents[1] / "docs" / "writing-a-store.md"
 ASK = """
 import json, sys
 from mpesa_secrets.errors import MpesaSecretsError
@@ -69,6 +71,17 @@ def test_the_example_passes_the_contract_suite(site: Path, tmp_path: Path) -> No
     assert run.returncode == 0, run.stdout
     assert " passed" in run.stdout
     assert "skipped" not in run.stdout
+
+
+def test_the_documented_example_passes_it_too(tmp_path: Path) -> None:
+    """The code of the page, as it stands there: the store, its entry point, its test."""
+    blocks = re.findall(r"^```(python|toml)\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    (_, store), (_, project), (_, test) = blocks
+    site = tmp_path / "site"
+    entry_points = tomllib.loads(project)["project"]["entry-points"][GROUP]
+    install(site, "acme-jsonfile", entry_points, {"acme_jsonfile": store, "test_jsonfile": test})
+    run = python(site, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={site}", str(site))
+    assert run.returncode == 0, run.stdout
 
 
 def test_it_is_listed_beside_ours(site: Path) -> None:
