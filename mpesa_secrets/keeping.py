@@ -48,7 +48,7 @@ class CredentialsKeeper:
         Raises:
             StoreError, ConfigurationError: it cannot be read, and none was read within the last ttl + stale.
         """
-        known = self._known
+        known = self._spare()
         if known is not None and not self._clocks.now().reached(known.read_again):
             return known.credentials
         return self._read(deadline, fresh=False)

@@ -103,7 +103,8 @@ class TokenHolder:
 
     def start_over(self) -> None:
         """A new lock, for a forked child; the token stays."""
-        self._lock = threading.Lock()
+        # Reentrant: where no thread is to be had, a flight begun under it lands under it.
+        self._lock = threading.RLock()
 
     def get(self) -> AccessToken:
         """A valid token; what `fresh` has, or else what the source gives.
@@ -139,16 +140,17 @@ class TokenHolder:
         """Forget a token that was refused, unless another has taken its place already."""
         with self._lock:
             if self._token is not None and self._token == token:
+                self.fresh = (None, 0.0, 0.0)
                 self._refused = token
                 self._token = None
-                self.fresh = (None, 0.0, 0.0)
 
     def adopt(self, token: AccessToken) -> None:
         """Keep this token from now on."""
         with self._lock:
             previous, self._token, self._refused = self._token, token, None
             now = self._clocks.now()
-            left = token.expires_at - now.wall
+            # A wall clock that was set back does not make it last longer.
+            left = min(token.expires_at - now.wall, token.lifetime)
             margin = min(MARGIN, token.lifetime / 5)
             self._end = now.later(left)
             # Everybody who shares a token begins to look at the same time, and one of them refreshes later.
@@ -210,11 +212,13 @@ class TokenHolder:
 
     def _try_later(self, error: MpesaSecretsError) -> None:
         with self._lock:
-            if self._token is None:
-                return
             now = self._clocks.now()
+            if self._token is None or now.reached(self._end):
+                return
             left = min(self._end.monotonic - now.monotonic, self._end.wall - now.wall)
-            self._next_try = now.later(min(RETRY, left / 10))
+            pause = min(RETRY, left / 10)
+            self._next_try = now.later(pause)
+            self._rest(now, min(pause, LOOK) if self._shared else pause)
             log.warning("token not refreshed (%s); the present one is good for %.0f s", type(error).__name__, left)
 
     def _overdue(self) -> MpesaSecretsError:

@@ -26,8 +26,8 @@ from mpesa_secrets.tokens import AccessToken
 from tests.certificates import self_signed
 from tests.daraja_client import KEY, SECRET
 from tests.raw import head, listening
-from tests.servers.loopback import Answer, LoopbackServer, Request
-from tests.token_fixtures import SLACK
+from tests.servers.loopback import LoopbackServer
+from tests.token_fixtures import SLACK, Always
 
 PAIR = Credentials(KEY, SECRET)
 PLENTY = 30.0
@@ -89,11 +89,11 @@ def test_refusal_for_good_costs_one_request(
     assert (error.request_id is not None) is signed
 
 
-@pytest.mark.parametrize(
-    "fault",
-    ["html-200", "not-json-200", "list-200", "string-200", "no-token-200", "empty-token", "control-token"]
-    + ["non-ascii-token", "number-token", "long-body", "broken-gzip", "endless-body"],
-)
+UNUSABLE = ["html-200", "not-json-200", "list-200", "string-200", "no-token-200", "empty-token"]
+UNUSABLE += ["control-token", "non-ascii-token", "number-token", "long-body", "broken-gzip", "endless-body"]
+
+
+@pytest.mark.parametrize("fault", UNUSABLE)
 def test_unusable_200_is_worth_two_more_requests(daraja: Simulator, fetch: Fetch, fault: str) -> None:
     """And then it is an unexpected answer."""
     daraja.fail(fault, times=None)
@@ -138,7 +138,8 @@ def test_trouble_that_does_not_pass_ends_with_the_time(daraja: Simulator, fault:
 @pytest.mark.parametrize("fault", ["hang", "drip-body"])
 def test_answer_that_does_not_come_ends_with_the_time(daraja: Simulator, fault: str) -> None:
     """Whatever comes meanwhile."""
-    daraja.fail(fault, times=None, **({"interval": 0.2} if fault == "drip-body" else {}))
+    options: dict[str, Any] = {"interval": 0.2} if fault == "drip-body" else {}
+    daraja.fail(fault, times=None, **options)
     begun = time.monotonic()
     error = Fetch(daraja.base_url, real=True).failure(0.5)
     assert time.monotonic() - begun < 0.5 + SLACK
@@ -189,7 +190,7 @@ def test_neither_method_is_an_unexpected_answer(daraja: Simulator, fetch: Fetch,
     assert methods(daraja) == ["GET", "POST", "GET"]
 
 
-def test_refused_pair_is_seen_behind_the_other_method(daraja: Simulator) -> None:
+def test_refused_pair_is_seen_behind_the_other_method() -> None:
     """What the other method says counts."""
     with Simulator(KEY, SECRET, method="POST") as other:
         assert type(Fetch(other.base_url).failure(pair=Credentials(KEY, "wrong"))) is CredentialsRejected
@@ -229,11 +230,11 @@ def test_no_request_is_sent_when_the_time_is_over(daraja: Simulator, fetch: Fetc
 
 def test_redirect_is_not_followed(daraja: Simulator, fetch: Fetch) -> None:
     """Nothing arrives at its target, the Basic header least of all."""
-    seen: list[Request] = []
-    with LoopbackServer(lambda request: seen.append(request) or Answer(200, b"{}")) as target:
+    elsewhere = Always()
+    with LoopbackServer(elsewhere) as target:
         daraja.fail("redirect-302", location=target.url + "/elsewhere")
         assert type(fetch.failure()) is UnexpectedAnswer
-    assert seen == []
+    assert elsewhere.requests == []
 
 
 @pytest.mark.parametrize("location", ["http://[", "http://host:port/", "\xe9\xff", "//", "https://a..b/"])
@@ -258,11 +259,12 @@ def test_redirect_without_end_is_not_read_to_its_end() -> None:
     assert sum(sent) < 50_000_000
 
 
-@pytest.mark.parametrize(
-    "reply",
-    [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 3, 4\r\n\r\n", b"HTTP/1.1 200 OK\r\n"]
-    + [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200],
-)
+OK = b"HTTP/1.1 200 OK\r\n"
+NO_HTTP = [b"", b"nonsense\r\n\r\n", OK, OK + b"A: b\r\n" * 200, OK + b"Content-Length: 3, 4\r\n\r\n"]
+NO_HTTP += [OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"]
+
+
+@pytest.mark.parametrize("reply", NO_HTTP)
 def test_what_is_no_http_is_no_answer(reply: bytes) -> None:
     """One of our errors, whatever the HTTP client makes of it."""
 
@@ -282,7 +284,7 @@ def test_host_that_cannot_be_reached_is_unavailable(base_url: str) -> None:
     assert (type(error), error.retryable) == (DarajaUnavailable, True)
 
 
-def test_secret_that_is_no_text_is_refused_by_daraja(daraja: Simulator, fetch: Fetch) -> None:
+def test_secret_that_is_no_text_is_refused_by_daraja(fetch: Fetch) -> None:
     """JSON in a store can hold half a character; it is not ours to stumble over."""
     assert type(fetch.failure(pair=Credentials(KEY, "\ud800"))) is CredentialsRejected
 
@@ -298,12 +300,11 @@ def test_netrc_does_not_take_the_place_of_the_pair(daraja: Simulator, fetch: Fet
 
 def test_proxy_of_the_environment_is_used(daraja: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless NO_PROXY says otherwise."""
-    seen: list[str] = []
-    good = b'{"access_token": "by-proxy", "expires_in": "3599"}'
-    with LoopbackServer(lambda request: seen.append(request.path) or Answer(200, good)) as proxy:
+    forward = Always(200, b'{"access_token": "by-proxy", "expires_in": "3599"}')
+    with LoopbackServer(forward) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         assert Fetch(daraja.base_url)().value == "by-proxy"
-        assert seen[0].startswith(daraja.base_url)
+        assert forward.requests[0].path.startswith(daraja.base_url)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         assert daraja.is_current(Fetch(daraja.base_url)().value)
 

@@ -134,7 +134,7 @@ def test_cancelled_task_leaves_the_others_alone(flights: SingleFlight[str]) -> N
         tasks[0].cancel()
         await asyncio.sleep(0)
         held.go.set()
-        return await asyncio.gather(*tasks, return_exceptions=True)  # type: ignore[return-value]
+        return await asyncio.gather(*tasks, return_exceptions=True)
 
     outcomes = asyncio.run(main())
     assert isinstance(outcomes[0], asyncio.CancelledError)

@@ -15,6 +15,7 @@ from mpesa_secrets.clocks import CLOCKS, Clocks
 from mpesa_secrets.settings import Settings
 from mpesa_secrets.simulator import Simulator
 from tests.daraja_client import KEY, SECRET
+from tests.servers.loopback import Answer, Request
 from tests.shelf import Shelf, install
 
 T = TypeVar("T")
@@ -44,6 +45,18 @@ class Client:
 
     def __call__(self, *, clocks: Clocks = CLOCKS, **settings: Any) -> Mpesa:
         return Mpesa(Settings(**{**self._defaults, **settings}), clocks=clocks)
+
+
+class Always:
+    """For a LoopbackServer: the same answer to every request, and the requests."""
+
+    def __init__(self, status: int = 200, body: bytes = b"{}") -> None:
+        self.requests: list[Request] = []
+        self._answer = Answer(status, body)
+
+    def __call__(self, request: Request) -> Answer:
+        self.requests.append(request)
+        return self._answer
 
 
 @pytest.fixture
