@@ -217,7 +217,7 @@ class _Session(requests.Session):
 
 
 class _TooLarge(ValueError):
-    pass
+    """More than MOST_BYTES."""
 
 
 def _body(response: requests.Response, operation: Operation) -> io.BytesIO:

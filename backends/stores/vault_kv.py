@@ -96,7 +96,7 @@ class KvV2:
         return list(_versions(answer.at("data", "versions"), answer.at("data", "current_version")))
 
     def write(self, secret: Secret, operation: Operation) -> str:
-        """Replace it by check-and-set, where `secret.version` None means that none is there; returns the new version."""
+        """Replace it by check-and-set (version None: there is none yet); returns the new version."""
         expected = int(secret.version or 0)
         answer = self._vault.ask(
             "POST",

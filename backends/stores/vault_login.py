@@ -10,6 +10,8 @@ from mpesa_secrets.clocks import CLOCKS, Clocks
 from mpesa_secrets.errors import AccessDenied, ConfigurationError
 from mpesa_secrets.urls import parameter
 
+from .vault_server import Hidden
+
 if TYPE_CHECKING:
     import requests
 
@@ -18,15 +20,6 @@ if TYPE_CHECKING:
 POD_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 MARGIN = 60.0  # seconds, or a tenth of the lease if that is less, that a login is renewed ahead of its end
 METHODS = ("token", "approle", "kubernetes", "jwt", "aws", "none")
-
-
-class Hidden:
-    """A text that nothing shows."""
-
-    __slots__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        self.text = text
 
 
 class Login:

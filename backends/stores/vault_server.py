@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import os
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from mpesa_secrets.errors import ConfigurationError
 from mpesa_secrets.urls import is_loopback, redacted, split
 
 DEFAULT_ADDRESS = "https://127.0.0.1:8200"  # the vault CLI's
+
+
+class Hidden:
+    """A text that nothing shows."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
 
 
 class Server(NamedTuple):
@@ -47,17 +57,25 @@ class Server(NamedTuple):
 
 
 def _address() -> str:
-    address = os.environ.get("VAULT_ADDR") or DEFAULT_ADDRESS
-    parts = split(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigurationError(
-            f"VAULT_ADDR {redacted(address)}: not an http(s) URL", hint="for example https://vault.example:8200"
-        )
+    address = Hidden(os.environ.get("VAULT_ADDR") or DEFAULT_ADDRESS)
+    fault = _fault(address)
+    if fault is not None:
+        raise ConfigurationError(f"VAULT_ADDR {redacted(address.text)}: {fault}", hint=f"for example {DEFAULT_ADDRESS}")
+    return address.text.rstrip("/")
+
+
+def _fault(address: Hidden) -> str | None:
+    """What is wrong with an address; told, not raised, because these locals may hold a password."""
+    try:
+        parts = urlsplit(address.text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "cannot be parsed"
+    if parts.scheme not in ("http", "https") or not host:
+        return "not an http(s) URL"
     if parts.username is not None or parts.query or parts.fragment:
-        raise ConfigurationError(
-            f"VAULT_ADDR {redacted(address)}: holds a user, a query or a fragment", hint="remove it"
-        )
-    return address.rstrip("/")
+        return "holds a user, a query or a fragment"
+    return None
 
 
 def _verify() -> bool | str:
