@@ -7,6 +7,7 @@ of the host name, or a login by way of other services may take longer: the calle
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import random
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from mpesa_secrets.deadline import Deadline
 from mpesa_secrets.errors import ConfigurationError, MpesaSecretsError, StoreUnavailable
+from mpesa_secrets.flights import importing
 
 from .aws_errors import translated
 
@@ -29,7 +31,7 @@ _SHORTEST_WAIT = 0.125
 
 
 class AwsApi:
-    """One AWS service, for use from many threads; does no I/O before the first call.
+    """One AWS service, for use from many threads and after a fork; does no I/O before the first call.
 
     Args:
         service: botocore's name of it, such as `secretsmanager`.
@@ -39,14 +41,9 @@ class AwsApi:
     """
 
     def __init__(self, service: str, what: str, region: str | None = None, profile: str | None = None) -> None:
-        self._service = service
         self._what = what
-        self._region = region
-        self._profile = profile
-        self._lock = threading.Lock()
-        self._session: Session | None = None
-        # By process too: connections must not be shared with a forked child.
-        self._clients: dict[tuple[int, float], Any] = {}
+        self._new = functools.partial(_Clients, service, what, region, profile)
+        self._clients: dict[int, _Clients] = {}
 
     def call(
         self,
@@ -90,7 +87,9 @@ class AwsApi:
     ) -> dict[str, Any]:
         if deadline.over():
             raise StoreUnavailable(f"{self._what}: no time left to ask AWS")
-        client = self._client(_wait(deadline.left()))
+        # A forked child must share neither connections nor locks with its parent.
+        clients = self._clients.setdefault(os.getpid(), self._new())
+        client = clients.get(_wait(deadline.left()))
         try:
             return getattr(client, operation)(**parameters, **hidden())  # type: ignore[no-any-return]
         except Exception as error:
@@ -98,17 +97,30 @@ class AwsApi:
         # Raised out here, it does not drag the foreign exception along.
         raise failure
 
-    def _client(self, wait: float) -> Any:
-        key = (os.getpid(), wait)
-        if key not in self._clients:
+
+class _Clients:
+    """The clients of one process, with one login."""
+
+    def __init__(self, service: str, what: str, region: str | None, profile: str | None) -> None:
+        self._service = service
+        self._what = what
+        self._region = region
+        self._profile = profile
+        self._lock = threading.Lock()
+        self._session: Session | None = None
+        self._by_wait: dict[float, Any] = {}
+
+    def get(self, wait: float) -> Any:
+        """The client that waits so many seconds; raises ConfigurationError, StoreUnavailable, AccessDenied."""
+        if wait not in self._by_wait:
             with self._lock:
-                if key not in self._clients:
-                    self._clients[key] = self._made(wait)
-        return self._clients[key]
+                if wait not in self._by_wait:
+                    self._by_wait[wait] = self._made(wait)
+        return self._by_wait[wait]
 
     def _made(self, wait: float) -> Any:
         try:
-            return self._new_client(wait)
+            return self._new(wait)
         except (ModuleNotFoundError, MpesaSecretsError):
             raise
         except ValueError as error:
@@ -119,9 +131,7 @@ class AwsApi:
         except Exception as error:
             raise translated(error, self._what) from None
 
-    def _new_client(self, wait: float) -> Any:
-        from botocore.config import Config
-
+    def _new(self, wait: float) -> Any:
         if self._session is None:
             self._session = _session(self._profile, wait)
         # Without this a client would be made that never finds a login again.
@@ -130,9 +140,8 @@ class AwsApi:
                 f"{self._what}: no AWS credentials",
                 hint="give the machine a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             )
-        once = Config(connect_timeout=wait, read_timeout=wait, retries={"mode": "standard", "total_max_attempts": 1})
         region = self._region or os.environ.get("AWS_REGION") or None
-        return self._session.create_client(self._service, region_name=region, config=once)
+        return self._session.create_client(self._service, region_name=region, config=_patience(wait, attempts=1))
 
 
 class _EveryService(list[str]):
@@ -147,18 +156,24 @@ class _EveryService(list[str]):
 
 
 def _session(profile: str | None, wait: float) -> Session:
-    import botocore.session
-    from botocore.config import Config
+    with importing:
+        import botocore.session
 
     session = botocore.session.Session(profile=profile)
     session.get_component("data_loader").list_available_services = _EveryService.of
     # For the services that botocore itself asks for a login.
-    patience = Config(connect_timeout=wait, read_timeout=wait, retries={"mode": "standard", "total_max_attempts": 2})
-    session.set_default_client_config(patience)
+    session.set_default_client_config(_patience(wait, attempts=2))
     _hurry_metadata(session, wait)
     for name in ("botocore.endpoint", "botocore.parsers"):
         logging.getLogger(name).addFilter(_shows_no_secret)
     return session
+
+
+def _patience(wait: float, attempts: int) -> Any:
+    from botocore.config import Config
+
+    retries = {"mode": "standard", "total_max_attempts": attempts}
+    return Config(connect_timeout=wait, read_timeout=wait, retries=retries)
 
 
 def _hurry_metadata(session: Session, wait: float) -> None:
