@@ -11,9 +11,10 @@ from mpesa_secrets.deadline import Deadline
 from mpesa_secrets.fetching import TokenFetcher
 from mpesa_secrets.keeping import CredentialsKeeper
 from mpesa_secrets.settings import Settings
-from mpesa_secrets.sources import PairSource, Unshared
+from mpesa_secrets.sources import Exchange, PairSource, Unshared
 from mpesa_secrets.stores import StoreDoor
 from mpesa_secrets.tokens import AccessToken, TokenHolder
+from mpesa_secrets.urls import Url, scheme_of
 
 if TYPE_CHECKING:
     from mpesa_secrets.auth import TokenAuth
@@ -34,8 +35,14 @@ class Mpesa:
         self.settings = settings
         self.store = StoreDoor(settings.url)
         self._keeper = CredentialsKeeper(self.store, settings.credentials_ttl, settings.credentials_stale, clocks)
-        exchange = Unshared(TokenFetcher(settings.base_url, settings.token_method, wall=clocks.wall))
-        self._holder = TokenHolder(PairSource(self._keeper, exchange), settings.timeout, clocks=clocks)
+        fetcher = TokenFetcher(settings.base_url, settings.token_method, wall=clocks.wall)
+        exchange = _exchange(settings, fetcher, clocks)
+        self._holder = TokenHolder(
+            PairSource(self._keeper, exchange),
+            settings.timeout,
+            shared=not isinstance(exchange, Unshared),
+            clocks=clocks,
+        )
         self._monotonic, self._wall = clocks
         self._auth: TokenAuth | None = None
 
@@ -82,6 +89,14 @@ class Mpesa:
         return self._auth
 
 
+def _exchange(settings: Settings, fetcher: TokenFetcher, clocks: Clocks) -> Exchange:
+    if scheme_of(settings.token_cache, "MPESA_TOKEN_CACHE") == "memory":
+        return Unshared(fetcher)
+    from mpesa_secrets.sharing import shared
+
+    return shared(settings, fetcher, clocks)
+
+
 def connect(
     url: str | None = None,
     *,
@@ -110,6 +125,8 @@ def connect(
     Raises:
         ConfigurationError: a setting is wrong, or nobody serves its scheme.
     """
+    # Rebound at once: a traceback with locals shows a Url without its password.
+    url, base_url, token_cache = (text and Url(text) for text in (url, base_url, token_cache))
     return Mpesa(
         Settings(
             url,

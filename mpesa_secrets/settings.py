@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from typing import TypeVar
 
 from mpesa_secrets.errors import ConfigurationError
-from mpesa_secrets.urls import checked_base_url, redacted, scheme_of
+from mpesa_secrets.urls import Url, checked_base_url, redacted, scheme_of
+
+T = TypeVar("T")
 
 # Safaricom's two API hosts, as its documentation names them.
 BASE_URLS = {"production": "https://api.safaricom.co.ke", "sandbox": "https://sandbox.safaricom.co.ke"}
@@ -38,7 +41,6 @@ class Settings:
         credentials_ttl: seconds that credentials are reused; default 300.
         credentials_stale: seconds they may serve beyond that while the store is down; default 3600.
         api_hosts: further hosts that may be sent the token: names, or one comma-separated string.
-        environ: where the variables are; default the process environment.
 
     Raises:
         ConfigurationError: a value is none of the allowed ones. An empty variable counts as unset.
@@ -58,23 +60,18 @@ class Settings:
         credentials_ttl: float | str | None = None,
         credentials_stale: float | str | None = None,
         api_hosts: str | Iterable[str] | None = None,
-        environ: Mapping[str, str] = os.environ,
     ) -> None:
-        def text(name: str, argument: str | None, default: str) -> str:
-            return environ.get(_VARIABLES[name]) or default if argument is None else argument
-
-        def seconds(name: str, argument: float | str | None, default: float) -> float:
-            return _seconds(name, environ.get(_VARIABLES[name]) or default if argument is None else argument)
-
-        self.url = text("url", url, "env://")
-        self.environment = _choice("environment", text("environment", environment, "production"), BASE_URLS)
-        self.base_url = checked_base_url(text("base_url", base_url, BASE_URLS[self.environment]))
-        self.timeout = seconds("timeout", timeout, 20.0)
-        self.token_cache = text("token_cache", token_cache, "memory://")
-        self.token_method = _choice("token_method", text("token_method", token_method, "GET").upper(), ("GET", "POST"))
-        self.credentials_ttl = seconds("credentials_ttl", credentials_ttl, 300.0)
-        self.credentials_stale = seconds("credentials_stale", credentials_stale, 3600.0)
-        self.api_hosts = _hosts(environ.get(_VARIABLES["api_hosts"], "") if api_hosts is None else api_hosts)
+        # Rebound at once: a traceback with locals shows a Url without its password.
+        url, token_cache = Url(_value("url", url, "env://")), Url(_value("token_cache", token_cache, "memory://"))
+        self.url, self.token_cache = url, token_cache
+        self.environment = _choice("environment", _value("environment", environment, "production"), BASE_URLS)
+        self.base_url = checked_base_url(Url(_value("base_url", base_url, BASE_URLS[self.environment])))
+        self.timeout = _seconds("timeout", _value("timeout", timeout, 20.0))
+        method = _value("token_method", token_method, "GET").upper()
+        self.token_method = _choice("token_method", method, ("GET", "POST"))
+        self.credentials_ttl = _seconds("credentials_ttl", _value("credentials_ttl", credentials_ttl, 300.0))
+        self.credentials_stale = _seconds("credentials_stale", _value("credentials_stale", credentials_stale, 3600.0))
+        self.api_hosts = _hosts(_value("api_hosts", api_hosts, ""))
         if self.timeout == 0:
             raise ConfigurationError("timeout 0: no time at all", hint="give the seconds that one token may take")
         for name in ("url", "token_cache"):
@@ -82,6 +79,10 @@ class Settings:
 
     def __repr__(self) -> str:
         return f"Settings(url={redacted(self.url)!r}, base_url={self.base_url!r}, timeout={self.timeout})"
+
+
+def _value(name: str, argument: T | None, default: T) -> T | str:
+    return os.environ.get(_VARIABLES[name]) or default if argument is None else argument
 
 
 def _choice(name: str, value: str, allowed: Iterable[str]) -> str:

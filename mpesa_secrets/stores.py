@@ -25,7 +25,7 @@ from mpesa_secrets import plugins
 from mpesa_secrets.credentials import Credentials, PairFields, Secret
 from mpesa_secrets.errors import ConfigurationError, MpesaSecretsError, StoreError
 from mpesa_secrets.flights import importing
-from mpesa_secrets.urls import parameter, redacted
+from mpesa_secrets.urls import Url, parameter, redacted
 
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ class StoreDoor:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = url
+        self.url = Url(url)
         self.pair_fields = PairFields(parameter(url, "key_field"), parameter(url, "secret_field"))
         self._entry: EntryPoint = plugins.find(plugins.STORES, url, "MPESA_SECRETS_URL")
         self._store: Any = None

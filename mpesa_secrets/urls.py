@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from mpesa_secrets.errors import ConfigurationError
 
 _SECRET_PARAMETERS = re.compile(r"(?i)([?&][^=&#]*(?:password|passwd|secret_id|token|api_?key)[^=&#]*=)[^&#]*")
-_PASSWORD = re.compile(r"(?P<user>://[^:/?#]*):.*@")
+_PASSWORD = re.compile(r"(?s)^([^:/?#]*://[^:/?#]*:).*@")
+_PASSWORD_OF_SORTS = re.compile(r"(?s)^.*@")
 
 
 def redacted(url: str) -> str:
-    """The URL with every password in it replaced by `***`."""
-    return _SECRET_PARAMETERS.sub(r"\1***", _PASSWORD.sub(r"\g<user>:***@", url))
+    """The URL with every password in it replaced by `***`; of a text that is no URL all before the last @."""
+    shown = str(url)
+    if _PASSWORD.match(shown):
+        shown = _PASSWORD.sub(r"\1***@", shown)
+    elif "://" not in shown:
+        shown = _PASSWORD_OF_SORTS.sub("***@", shown)
+    return _SECRET_PARAMETERS.sub(r"\1***", shown)
+
+
+class Url(str):
+    """A URL whose repr shows no password, so that neither does a traceback with the locals of a frame."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(redacted(self))
 
 
 def is_loopback(host: str | None) -> bool:
@@ -23,12 +38,19 @@ def is_loopback(host: str | None) -> bool:
 
 def split(url: str) -> SplitResult:
     """`urlsplit` whose refusal is a ConfigurationError that shows no password."""
+    parts = _split(url)
+    if parts is None:
+        raise ConfigurationError(f"URL {redacted(url)}: cannot be parsed")
+    return parts
+
+
+def _split(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018  reading it is what checks it
         return parts
     except ValueError:
-        raise ConfigurationError(f"URL {redacted(url)}: cannot be parsed") from None
+        return None
 
 
 def parameter(url: str, name: str) -> str | None:
@@ -43,12 +65,12 @@ def scheme_of(url: str, setting: str) -> str:
     Raises:
         ConfigurationError: the text is no `scheme://…`.
     """
-    scheme, separator, _ = url.partition("://")
-    if not separator or re.fullmatch(r"[A-Za-z][A-Za-z0-9+.\-]*", scheme) is None:
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.\-]*)://", url)
+    if found is None:
         raise ConfigurationError(
             f"{setting} {redacted(url)}: not a URL", hint="it looks like env://, vault://MOUNT/PATH or aws://NAME"
         )
-    return scheme.lower()
+    return found[1].lower()
 
 
 def checked_base_url(url: str) -> str:
@@ -57,13 +79,17 @@ def checked_base_url(url: str) -> str:
     Raises:
         ConfigurationError: any other URL.
     """
-    parts = split(url)
+    complaint, hint = _complaint(split(url))
+    if complaint:
+        raise ConfigurationError(f"base URL {redacted(url)}: {complaint}", hint=hint)
+    return split(url).geturl().rstrip("/")
+
+
+def _complaint(parts: SplitResult) -> tuple[str, str]:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigurationError(f"base URL {redacted(url)}: not an http(s) URL", hint="for example https://host")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ConfigurationError(f"base URL {redacted(url)}: holds a user, a query or a fragment", hint="remove it")
+        return "not an http(s) URL", "for example https://host"
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        return "holds a user, a query or a fragment", "remove it"
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ConfigurationError(
-            f"base URL {redacted(url)}: would send the secret over plain http", hint="use https, or a loopback host"
-        )
-    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+        return "would send the secret over plain http", "use https, or a loopback host"
+    return "", ""

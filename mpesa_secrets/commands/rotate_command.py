@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -34,7 +35,7 @@ def command(session: Session, source: str | None, **options: bool) -> None:
 def _from(source: str) -> NewPair:
     try:
         if source == "-":
-            return read_pair(click.get_binary_stream("stdin").read)
+            return read_pair(sys.stdin.buffer.read)
         with Path(source).open("rb") as file:
             return read_pair(file.read)
     except OSError as error:

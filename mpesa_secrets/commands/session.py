@@ -10,6 +10,7 @@ import click
 
 from mpesa_secrets.errors import MpesaSecretsError
 from mpesa_secrets.settings import Settings
+from mpesa_secrets.urls import Url
 
 if TYPE_CHECKING:
     from mpesa_secrets.client import Mpesa
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--url", "-u", metavar="URL", help="The store [MPESA_SECRETS_URL; env://]."),
+    click.option("--url", "-u", type=Url, metavar="URL", help="The store [MPESA_SECRETS_URL; env://]."),
     click.option("--environment", "-e", metavar="NAME", help="production or sandbox [MPESA_ENVIRONMENT; production]."),
-    click.option("--base-url", metavar="URL", help="Another Daraja host [MPESA_BASE_URL]."),
+    click.option("--base-url", type=Url, metavar="URL", help="Another Daraja host [MPESA_BASE_URL]."),
     click.option("--timeout", metavar="SECONDS", help="For one token, everything included [MPESA_TIMEOUT; 20]."),
-    click.option("--token-cache", metavar="URL", help="Where the token is shared [MPESA_TOKEN_CACHE; memory://]."),
+    click.option("--token-cache", type=Url, metavar="URL", help="Where the token is shared [MPESA_TOKEN_CACHE; memory://]."),
     click.option("--verbose", "-v", count=True, help="Tell more on stderr; twice: still more."),
 )
 
@@ -39,7 +40,7 @@ class Session:
 
     def settings(self) -> Settings:
         """The settings; raises ConfigurationError."""
-        return Settings(**self.options)  # type: ignore[arg-type]  # the options have the names of the settings
+        return Settings(**self.options)  # the options have the names of the settings
 
     def mpesa(self) -> Mpesa:
         """A client for these settings; raises ConfigurationError."""
