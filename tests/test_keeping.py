@@ -132,7 +132,7 @@ def test_store_that_answers_is_believed(
 
 def test_store_that_hangs_is_unavailable_in_time(keeper: CredentialsKeeper, shelf: Shelf) -> None:
     """However long the plugin takes, and for all who wait."""
-    shelf.delay = 2.0
+    shelf.delay = 1.2
     begun = time.monotonic()
     errors = together(8, lambda: keeper.current(Deadline(0.2)))
     assert time.monotonic() - begun < 0.2 + SLACK
@@ -144,7 +144,7 @@ def test_store_that_hangs_leaves_time_for_daraja(shelf: Shelf) -> None:
     """With an old pair in hand."""
     keeper = CredentialsKeeper(StoreDoor(shelf.url), 0, STALE, CLOCKS)
     secret(keeper)
-    shelf.delay = 3.0
+    shelf.delay = 1.2
     deadline = Deadline(1.0)
     assert keeper.current(deadline).consumer_secret == SECRET
     assert deadline.left() > 0.4

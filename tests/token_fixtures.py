@@ -85,7 +85,7 @@ def hand() -> HandClocks:
     return HandClocks()
 
 
-def eventually(condition: Callable[[], T], seconds: float = 3.0) -> T:
+def eventually(condition: Callable[[], T], seconds: float = 8.0) -> T:
     """Wait until something that others do is done, and return what the condition says."""
     end = time.monotonic() + seconds
     while not (outcome := condition()) and time.monotonic() < end:
