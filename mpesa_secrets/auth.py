@@ -28,6 +28,15 @@ class Tokens(Protocol):
     def invalidate(self, token: AccessToken) -> None: ...
 
 
+class _Sending:
+    """How requests sent a call. The proxies in it may hold a password, so nothing shows it."""
+
+    __slots__ = ("options",)
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.options = options
+
+
 class TokenAuth:
     """Signs requests to Daraja, and to no other host.
 
@@ -78,7 +87,10 @@ class TokenAuth:
 
     def _answered(self, token: AccessToken, position: int | None, response: Response, **options: Any) -> Response:
         """The hook: replace a refused token and repeat the call, once."""
-        if not _refused(response) or not self._may_have_it(response.request.url or ""):
+        sending = _Sending(options)
+        del options
+        # A redirect to another host went without the token: what that says is not about it.
+        if response.request.headers.get("Authorization") != token.header or not _refused(response):
             return response
         path = urlsplit(response.request.url or "").path
         refused, until = self._in_vain.get(path, (None, 0.0))
@@ -87,15 +99,15 @@ class TokenAuth:
         self._tokens.invalidate(token)
         if position is None and response.request.body is not None:
             return response  # a body that was streamed away cannot be sent again
-        return self._repeat(path, position, response, **options)
+        return self._repeat(path, position, response, sending)
 
-    def _repeat(self, path: str, position: int | None, response: Response, **options: Any) -> Response:
+    def _repeat(self, path: str, position: int | None, response: Response, sending: _Sending) -> Response:
         response.close()
         request = response.request.copy()
         _rewind(request, position)
         token = self._tokens.token()
         request.headers["Authorization"] = token.header
-        again: Response = response.connection.send(request, **options)
+        again: Response = response.connection.send(request, **sending.options)
         again.history.append(response)
         again.request = request
         if _refused(again):
