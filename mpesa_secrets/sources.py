@@ -16,12 +16,18 @@ from mpesa_secrets.tokens import AccessToken
 class Exchange(Protocol):
     """Makes a token of a pair: by asking Daraja, or out of a cache that others fill too."""
 
-    def exchange(self, credentials: Credentials, refused: AccessToken | None, deadline: Deadline) -> AccessToken:
-        """A token of this pair other than the refused one; raises MpesaSecretsError."""
+    def exchange(
+        self,
+        credentials: Credentials,
+        refused: AccessToken | None,
+        deadline: Deadline,
+        held: AccessToken | None = None,
+    ) -> AccessToken:
+        """A token of this pair other than the refused one and than the held one; raises MpesaSecretsError."""
         ...
 
-    def peek(self, credentials: Credentials, deadline: Deadline) -> AccessToken | None:
-        """The token that others share by now, or None; at once, and without an error."""
+    def peek(self, credentials: Credentials, known: AccessToken, deadline: Deadline) -> AccessToken | None:
+        """The token that others share by now, if it follows the known one; at once, and without an error."""
         ...
 
 
@@ -35,11 +41,17 @@ class Unshared:
     def __init__(self, fetcher: TokenFetcher) -> None:
         self._fetcher = fetcher
 
-    def exchange(self, credentials: Credentials, _: AccessToken | None, deadline: Deadline) -> AccessToken:
+    def exchange(
+        self,
+        credentials: Credentials,
+        _refused: AccessToken | None,
+        deadline: Deadline,
+        _held: AccessToken | None = None,
+    ) -> AccessToken:
         """A new token."""
         return self._fetcher.fetch(credentials, deadline)
 
-    def peek(self, _credentials: Credentials, _deadline: Deadline) -> AccessToken | None:
+    def peek(self, _credentials: Credentials, _known: AccessToken, _deadline: Deadline) -> AccessToken | None:
         """Nothing."""
         return None
 
@@ -56,7 +68,7 @@ class PairSource:
         self._keeper = keeper
         self._exchange = exchange
 
-    def obtain(self, refused: AccessToken | None, deadline: Deadline) -> AccessToken:
+    def obtain(self, refused: AccessToken | None, deadline: Deadline, held: AccessToken | None = None) -> AccessToken:
         """A token; a pair that Daraja refuses is read again from the store, once, before anybody hears of it.
 
         Raises:
@@ -66,21 +78,21 @@ class PairSource:
             return self._replace(refused, deadline)
         credentials = self._keeper.current(deadline)
         try:
-            return self._exchange.exchange(credentials, None, deadline)
+            return self._exchange.exchange(credentials, None, deadline, held)
         except CredentialsRejected:
             again = self._reread(credentials, deadline)
             if again is None:
                 raise
             return self._exchange.exchange(again, None, deadline)
 
-    def peek(self, deadline: Deadline) -> AccessToken | None:
-        """The token that others share by now, or None."""
-        return self._exchange.peek(self._keeper.current(deadline), deadline)
+    def peek(self, known: AccessToken, deadline: Deadline) -> AccessToken | None:
+        """The token that others share by now, if it follows the known one; raises what reading the store raises."""
+        return self._exchange.peek(self._keeper.current(deadline), known, deadline)
 
     def _replace(self, refused: AccessToken, deadline: Deadline) -> AccessToken:
         """Somebody may have replaced it already; if not, the pair may have been rotated."""
-        found = self._exchange.peek(self._keeper.current(deadline), deadline)
-        if found is not None and found != refused:
+        found = self._exchange.peek(self._keeper.current(deadline), refused, deadline)
+        if found is not None:
             return found
         return self._exchange.exchange(self._keeper.reread(deadline), refused, deadline)
 

@@ -6,6 +6,7 @@ refresh is under way behind the callers' backs. Over: the callers wait for the r
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import threading
@@ -59,12 +60,12 @@ class AccessToken:
 class TokenSource(Protocol):
     """Where the holder's tokens come from."""
 
-    def obtain(self, refused: AccessToken | None, deadline: Deadline) -> AccessToken:
-        """A token other than the refused one; raises MpesaSecretsError."""
+    def obtain(self, refused: AccessToken | None, deadline: Deadline, held: AccessToken | None = None) -> AccessToken:
+        """A token other than the refused one and than the ageing one that is held; raises MpesaSecretsError."""
         ...
 
-    def peek(self, deadline: Deadline) -> AccessToken | None:
-        """The token that others share by now, asked for at once and without waiting; None where none is."""
+    def peek(self, known: AccessToken, deadline: Deadline) -> AccessToken | None:
+        """The token that others share by now, if it follows the known one, without waiting; else None."""
         ...
 
 
@@ -82,9 +83,7 @@ class TokenHolder:
             the fast path reads, and is replaced as a whole, so it needs no lock.
     """
 
-    def __init__(
-        self, source: TokenSource, timeout: float, *, shared: bool = False, clocks: Clocks = CLOCKS
-    ) -> None:
+    def __init__(self, source: TokenSource, timeout: float, *, shared: bool = False, clocks: Clocks = CLOCKS) -> None:
         self._clocks = clocks
         self.fresh: tuple[AccessToken | None, float, float] = (None, 0.0, 0.0)
         self._source = source
@@ -92,11 +91,8 @@ class TokenHolder:
         self._shared = shared
         self._token: AccessToken | None = None
         self._refused: AccessToken | None = None
-        self._end = self._next_try = Moment(0.0, 0.0)
-        # A shared token must not be lost on its way from Daraja to the others when this process ends.
-        self._flights: SingleFlight[AccessToken] = SingleFlight(
-            self._overdue, daemon=not shared, grace=GRACE
-        )
+        self._end = self._next_try = self._next_look = Moment(0.0, 0.0)
+        self._flights: SingleFlight[AccessToken] = SingleFlight(self._overdue, grace=GRACE)
         self._looks: SingleFlight[AccessToken] = SingleFlight(self._overdue)
         self.start_over()
         start_over_after_fork(self)
@@ -176,11 +172,18 @@ class TokenHolder:
                 self._token = None
                 return None, self._flights, self._flights.join(self._refresh, Deadline(self._timeout))
             if now.reached(Moment(*self.fresh[1:])):
-                self._rest(now, LOOK)
-                if self._shared:
+                looks = self._shared and now.reached(self._next_look)
+                self._next_look = now.later(LOOK) if looks else self._next_look
+                self._rest(now, self._until_next_step(now))
+                if looks:
                     return self._token, self._looks, self._looks.join(self._look, Deadline(LOOK))
                 self._refresh_ahead(now)
             return self._token, self._flights, None
+
+    def _until_next_step(self, now: Moment) -> float:
+        """Seconds until the next look or the next try of a refresh."""
+        steps = [self._next_try, self._next_look] if self._shared else [self._next_try]
+        return min([LOOK, *(step.monotonic - now.monotonic for step in steps if not now.reached(step))])
 
     def _refresh_ahead(self, now: Moment) -> None:
         if now.reached(self._next_try):
@@ -189,20 +192,21 @@ class TokenHolder:
     def _look(self, deadline: Deadline) -> AccessToken:
         """Take over a newer token that others have fetched; else go on, and refresh if it is our turn."""
         token = self._token
-        found = self._source.peek(deadline)
-        if found is not None and found != token and (token is None or found.expires_at > token.expires_at):
-            self.adopt(found)
-            return found
+        found = None
+        with contextlib.suppress(MpesaSecretsError):
+            found = token and self._source.peek(token, deadline)
         with self._lock:
-            if self._token is not None:
-                self._refresh_ahead(self._clocks.now())
-                return self._token
-        raise self._overdue()
+            if found is not None and self._token == token:
+                self.adopt(found)
+            if self._token is None:
+                raise self._overdue()
+            self._refresh_ahead(self._clocks.now())
+            return self._token
 
     def _refresh(self, deadline: Deadline) -> AccessToken:
         refused = self._refused
         try:
-            token = self._source.obtain(refused, deadline)
+            token = self._source.obtain(refused, deadline, self._token)
         except MpesaSecretsError as error:
             self._try_later(error)
             raise

@@ -29,7 +29,7 @@ class Mint:
         self.go.set()
         self._hand = hand
 
-    def obtain(self, refused: AccessToken | None, deadline: Deadline) -> AccessToken:
+    def obtain(self, refused: AccessToken | None, deadline: Deadline, _held: AccessToken | None = None) -> AccessToken:
         """A token, the same one if there is such."""
         self.asked.append(refused)
         number = len(self.asked)
@@ -38,9 +38,9 @@ class Mint:
             raise self.failure
         return self.same or AccessToken(f"token-{number}", self._hand.wall + self.lifetime, self.lifetime)
 
-    def peek(self, deadline: Deadline) -> AccessToken | None:
+    def peek(self, known: AccessToken, _deadline: Deadline) -> AccessToken | None:
         """Nobody shares."""
-        raise AssertionError(deadline)
+        raise AssertionError(known)
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ def test_source_that_hangs_is_an_outage(hand: HandClocks, mint: Mint) -> None:
     """Said within the time-out and its grace."""
     holder = TokenHolder(mint, 0.1, clocks=hand.clocks)
     gate = threading.Event()
-    mint.obtain = lambda _refused, _deadline: gate.wait(5)  # type: ignore[method-assign, assignment, return-value]
+    mint.obtain = lambda *_: gate.wait(5)  # type: ignore[method-assign, assignment, return-value]
     with pytest.raises(DarajaUnavailable, match="within"):
         holder.get()
     gate.set()
