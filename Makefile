@@ -20,8 +20,8 @@ lint: .venv/dev-$(VERSION)  ## Check style and types.
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-bench: .venv/dev-$(VERSION) .venv-bench/installed-$(VERSION)  ## Measure against the straightforward script.
-	$(RUN) -m tests.benchmarks.bench --python .venv-bench/bin/python $(BENCH)
+bench: .venv/bench/installed-$(VERSION) .venv/mpesakit  ## Measure against the straightforward script, and mpesakit.
+	$(RUN) -m tests.benchmarks.bench --python .venv/bench/bin/python --mpesakit .venv/mpesakit/bin/python $(BENCH)
 
 fleet: .venv/dev-$(VERSION)  ## Let many processes and machines share one token.
 	$(RUN) scripts/fleet.py $(FLEET)
@@ -33,7 +33,7 @@ terraform:  ## Format, validate and test the Terraform modules and examples.
 	sh scripts/terraform-check
 
 clean:  ## Remove what the targets made.
-	rm -rf .venv .venv-bench build dist *.egg-info .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps' names hold the version, so that another PYTHON gets another environment.
@@ -49,10 +49,15 @@ clean:  ## Remove what the targets made.
 	touch $@
 
 # As a user installs it: neither an editable install's import hook nor the development packages beside it.
-.venv-bench/installed-$(VERSION): $(SOURCES) $(shell find mpesa_secrets backends -name '*.py')
-	rm -rf .venv-bench build
-	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python $(PIP) '.[all]'
+.venv/bench/installed-$(VERSION): .venv/dev-$(VERSION) $(shell find mpesa_secrets backends -name '*.py')
+	rm -rf .venv/bench build
+	$(PYTHON) -m venv .venv/bench
+	.venv/bench/bin/python $(PIP) '.[all]'
 	touch $@
+
+# A peer to compare with; without it the comparison is left out.
+.venv/mpesakit: .venv/dev-$(VERSION)
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check mpesakit==2.2.0 || rm -rf $@/bin
 
 .PHONY: help demo test lint bench fleet layer terraform clean
