@@ -12,7 +12,7 @@ later lease was given. Entries are sealed by the core: a cache sees neither toke
 
 Every method takes `timeout`, the seconds left for it, and raises the errors of `mpesa_secrets.errors`:
 StoreUnavailable, AccessDenied or StoreError where the cache cannot serve now, ConfigurationError where a setting is
-wrong.
+wrong. The core names the cache before it shows them.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class CacheDoor:
         except Exception as error:
             # Its text may hold a password, so only the class and the place are told.
             failure = StoreError(
-                f"{self.name}: the plugin failed with {type(error).__name__} {place_of(error)}",
+                f"the plugin failed with {type(error).__name__} {place_of(error)}",
                 hint="report it to the plugin's author",
             )
         # Without the frames of the plugin, which have the URL at hand.
@@ -167,6 +167,7 @@ class PatientDoor:
         self._monotonic = monotonic
         self._ask_again = self._warn_again = 0.0
         self._down = False
+        self._warm = False
 
     def ask(self, method: str, *arguments: object, patience: float) -> Any:
         """Call a method of the cache.
@@ -177,6 +178,8 @@ class PatientDoor:
         """
         if self._door.cache() is None or self._monotonic() < self._ask_again:
             raise CacheDown
+        # The first answer takes connecting and a login, too.
+        patience = patience if self._warm else 2 * patience
         try:
             answer = bounded(
                 lambda left: self._door.call(method, *arguments, timeout=left.left()), Deadline(patience), self._overdue
@@ -186,8 +189,9 @@ class PatientDoor:
         except MpesaSecretsError as error:
             self._ask_again = self._monotonic() + HOLD_OFF
             self._down = True
-            self.warn(f"{error}; this process goes on with a token of its own")
+            self.warn(f"{error}; this process goes on with its own copy")
             raise CacheDown from None
+        self._warm = True
         if self._down:
             self._down = False
             log.info("token cache %s: is back", self._door.name)
@@ -197,7 +201,7 @@ class PatientDoor:
         """Log a warning, unless one was logged a moment ago."""
         if self._monotonic() >= self._warn_again:
             self._warn_again = self._monotonic() + QUIET
-            log.warning("token cache %s", complaint)
+            log.warning("token cache %s: %s", self.name, complaint)
 
     @property
     def name(self) -> str:
@@ -205,4 +209,4 @@ class PatientDoor:
         return self._door.name
 
     def _overdue(self) -> MpesaSecretsError:
-        return StoreUnavailable(f"{self.name}: no answer in time")
+        return StoreUnavailable("no answer in time")

@@ -57,7 +57,7 @@ class Slot:
             return Seen(None, Entry())
         entry = unseal(sealed, self.credentials, self._key)
         if entry is None:
-            self._cache.warn(f"{self._cache.name}: holds an entry that is not ours; it will be replaced")
+            self._cache.warn("holds an entry that is not ours; it will be replaced")
         return Seen(sealed, entry or Entry())
 
     def lease(self, seconds: float) -> int | None:

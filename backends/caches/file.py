@@ -102,7 +102,7 @@ class FileCache:
                 return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if deadline.over():
-                    raise StoreUnavailable(f"file {self._path}: locked by another process") from None
+                    raise StoreUnavailable("locked by another process") from None
                 time.sleep(random.uniform(0.5, 1.5) * _PAUSE)
 
     def _slots(self) -> _Slots:
@@ -119,7 +119,7 @@ class FileCache:
             return {key: dict(slot) for key, slot in slots.items()}
         except (ValueError, TypeError, KeyError, AttributeError):
             # Whatever it is, it may be dear to somebody: it is not overwritten.
-            raise StoreError(f"file {self._path}: is no token cache", hint="name another file, or remove it") from None
+            raise StoreError("the file is no token cache", hint="name another file, or remove it") from None
 
     def _write(self, slots: _Slots) -> None:
         """Replace the file; what nobody needs any more stays behind."""
@@ -142,10 +142,10 @@ class FileCache:
             yield
         except PermissionError:
             raise AccessDenied(
-                f"file {self._path}: may not be read or written", hint="it and its directory belong to another user"
+                "may not be read or written", hint="it and its directory belong to another user"
             ) from None
         except OSError as error:
-            raise StoreUnavailable(f"file {self._path}: {error.strerror or type(error).__name__}") from None
+            raise StoreUnavailable(error.strerror or type(error).__name__) from None
 
 
 def _needed_until(slot: dict[str, Any]) -> float:

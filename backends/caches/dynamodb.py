@@ -1,0 +1,144 @@
+"""A table of AWS DynamoDB as a token cache, for fleets that have no server of their own, such as Lambda functions.
+
+One item for each key, with the partition key `id`; every change is one conditional UpdateItem. Leases end by the clocks
+of those who ask: where these differ by more than a lease lasts, a token more may be fetched, and nothing worse.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from secrets import token_hex
+from typing import Any
+
+from mpesa_secrets.errors import ConfigurationError
+from mpesa_secrets.urls import parameter, split
+
+from ..stores.aws_api import AwsApi
+from ..stores.aws_errors import Refused
+
+_KEPT = 3600  # seconds that an item with a lease is kept, whatever else is in it
+
+_FREE = "attribute_not_exists(leased_until) OR leased_until <= :now OR leased_at > :now OR holder = :holder"
+_LEASE = (
+    "SET fence = if_not_exists(fence, :clock) + :one, holder = :holder,"
+    " leased_at = :now, leased_until = :until, expires_at = :kept"
+)
+_LAST = "fence = :fence"
+
+
+class DynamoDbCache:
+    """Entries and leases in one table.
+
+    Args:
+        table: its name.
+        region: default: what botocore finds.
+        profile: likewise.
+        wall: unix seconds.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        region: str | None = None,
+        profile: str | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._table = table
+        self._api = AwsApi("dynamodb", f"table {table}", region, profile)
+        self._wall = wall
+
+    def load(self, key: str, timeout: float) -> bytes | None:
+        """The newest entry, or None."""
+        answer = self._api.call(
+            "get_item",
+            timeout,
+            TableName=self._table,
+            Key=_key(key),
+            ConsistentRead=True,
+            ProjectionExpression="entry",
+        )
+        entry: bytes | None = answer.get("Item", {}).get("entry", {}).get("B")
+        return entry
+
+    def lease(self, key: str, seconds: float, timeout: float) -> int | None:
+        """A lease, unless one is out."""
+        now = self._wall()
+        answer = self._update(
+            key,
+            timeout,
+            _LEASE,
+            _FREE,
+            # By the clock, so that numbers go on rising even if the item is removed.
+            {":clock": int(now * 1000), ":one": 1, ":now": now, ":until": now + seconds, ":kept": int(now + _KEPT)},
+            # Known by its name, a request that was sent again because its answer was lost does not meet itself.
+            {":holder": {"S": token_hex(8)}},
+        )
+        return None if answer is None else int(answer["Attributes"]["fence"]["N"])
+
+    def renew(self, key: str, fence: int, seconds: float, timeout: float) -> bool:
+        """Prolong the lease, if it is the last one given."""
+        now = self._wall()
+        change = "SET leased_at = :now, leased_until = :until"
+        numbers = {":fence": fence, ":now": now, ":until": now + seconds}
+        return self._update(key, timeout, change, _LAST, numbers) is not None
+
+    def store(self, key: str, entry: bytes, expires_at: float, fence: int, timeout: float) -> bool:
+        """Replace the entry, if the lease is the last one given."""
+        change = "SET entry = :entry, expires_at = :end REMOVE leased_until"
+        numbers = {":fence": fence, ":end": int(expires_at) + 1}
+        return self._update(key, timeout, change, _LAST, numbers, {":entry": {"B": entry}}) is not None
+
+    def release(self, key: str, fence: int, timeout: float) -> None:
+        """End the lease, if it is the last one given."""
+        self._update(key, timeout, "REMOVE leased_until", _LAST, {":fence": fence})
+
+    def _update(
+        self,
+        key: str,
+        timeout: float,
+        change: str,
+        condition: str,
+        numbers: Mapping[str, float],
+        others: dict[str, Any] | None = None,
+    ) -> dict[str, Any] | None:
+        """The answer, or None where the condition does not hold."""
+        try:
+            return self._api.call(
+                "update_item",
+                timeout,
+                TableName=self._table,
+                Key=_key(key),
+                UpdateExpression=change,
+                ConditionExpression=condition,
+                ExpressionAttributeValues={name: {"N": repr(value)} for name, value in numbers.items()}
+                | (others or {}),
+                ReturnValues="UPDATED_NEW",
+            )
+        except Refused as refusal:
+            if refusal.code == "ConditionalCheckFailedException":
+                return None
+            raise
+
+
+def _key(key: str) -> dict[str, Any]:
+    return {"id": {"S": key}}
+
+
+def open_cache(url: str) -> DynamoDbCache:
+    """The cache for `dynamodb://TABLE?region=&profile=`. Does no I/O.
+
+    Raises:
+        ConfigurationError: the URL has another shape.
+        ModuleNotFoundError: botocore is not installed.
+    """
+    import botocore.session  # noqa: F401  takes a while, and must not count as the table's slowness
+
+    parts = split(url)
+    # Not hostname, which is in lower case: a table's name is not.
+    if not parts.netloc or parts.path.strip("/") or parts.fragment:
+        raise ConfigurationError("MPESA_TOKEN_CACHE: a table and no more is wanted", hint="dynamodb://TABLE?region=…")
+    return DynamoDbCache(parts.netloc, parameter(url, "region"), parameter(url, "profile"))
+
+
+open_cache.url_form = "dynamodb://TABLE?region="  # type: ignore[attr-defined]  # shown by `mpesa-secrets backends`
