@@ -103,7 +103,7 @@ REFUSALS = [
     (400, "DecryptionFailure", "hush-1", AccessDenied, "kms:Decrypt"),
     (400, "UnrecognizedClientException", "The security token is invalid", AccessDenied, "login"),
     (400, "ExpiredTokenException", "expired", AccessDenied, "renew"),
-    (403, "odd words: hush-1", "hush-1", AccessDenied, "login"),
+    (403, "odd words hush-1", "hush-1", AccessDenied, "login"),
     (400, "ValidationException", "Value 'hush-1' at 'secretId'", StoreError, ""),
 ]
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -215,7 +216,8 @@ def test_a_binary_secret_is_read(extension: ExtensionServer) -> None:
 
 def test_an_endless_answer_is_cut_off(extension: ExtensionServer) -> None:
     """A secret has at most 64 KiB, so nobody reads gigabytes."""
-    extension.failure = Answer(200, b"[" + b"1," * 1_000_000)
+    endless = {"VersionId": "v1", "SecretString": json.dumps(PAIR), "more": "x" * 3_000_000}
+    extension.failure = Answer(200, json.dumps(endless).encode())
     assert isinstance(failed(), StoreUnavailable)
 
 
@@ -226,7 +228,9 @@ def test_the_time_bounds_an_answer_that_drips(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", str(listener.getsockname()[1]))
     monkeypatch.setenv("AWS_TOKEN", "t")
     threading.Thread(target=drip, args=(listener, over), daemon=True).start()
+    start = time.monotonic()
     assert isinstance(failed(timeout=0.5), StoreUnavailable)
+    assert time.monotonic() - start < 2.0
     over.set()
     listener.close()
 

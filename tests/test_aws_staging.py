@@ -11,7 +11,14 @@ import pytest
 from mpesa_secrets_backends.stores.aws import AwsStore, open_store
 
 from mpesa_secrets.credentials import Secret
-from mpesa_secrets.errors import AccessDenied, Conflict, ReadOnlyStore, SecretNotFound, StoreUnavailable
+from mpesa_secrets.errors import (
+    AccessDenied,
+    Conflict,
+    MalformedSecret,
+    ReadOnlyStore,
+    SecretNotFound,
+    StoreUnavailable,
+)
 from tests.leaks import secrets_in_traceback
 from tests.servers.aws import Aws
 from tests.servers.faulty import FaultyProxy
@@ -100,6 +107,14 @@ def test_a_write_that_fails_leaves_nothing_pending(
     proxy.fail_when(asks("PutSecretValue"), fault)
     with pytest.raises(StoreUnavailable) as error:
         store.write(Secret(NEW, current), 2)
+    assert stages(manager) == {"AWSCURRENT": current}
+    assert not secrets_in_traceback(error.value, ["hush-1", "hush-2"])
+
+
+def test_a_number_that_json_cannot_say_is_not_written(store: AwsStore, current: str, manager: Any) -> None:
+    """1e400 was read as infinity; other readers could not read that back."""
+    with pytest.raises(MalformedSecret) as error:
+        store.write(Secret({**NEW, "limit": float("inf")}, current), 5)
     assert stages(manager) == {"AWSCURRENT": current}
     assert not secrets_in_traceback(error.value, ["hush-1", "hush-2"])
 

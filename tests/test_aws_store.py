@@ -18,6 +18,7 @@ from mpesa_secrets_backends.stores.aws import open_store
 from mpesa_secrets.credentials import Secret
 from mpesa_secrets.errors import ConfigurationError, MalformedSecret, SecretNotFound
 from mpesa_secrets.testing.stores import StagingStoreContract
+from mpesa_secrets_backends.stores.aws_versions import remarks
 from tests.leaks import secrets_in_traceback, shows
 from tests.servers.aws import REGION, Aws
 from tests.servers.faulty import FaultyProxy
@@ -223,7 +224,16 @@ def test_history_knows_versions_without_a_stage(manager: Any) -> None:
     assert all(version.created_at for version in versions)
 
 
-def test_remarks_tell_of_rotation_replicas_and_deletion(manager: Any) -> None:
+def test_remarks_tell_of_aws_own_rotation_and_of_deletion(manager: Any) -> None:
+    """Moto cannot rotate without a function, so that answer is one of AWS's documents."""
+    manager.delete_secret(SecretId=NAME)
+    (remark,) = open_store(URL).remarks(5)
+    assert "deletion" in remark
+    (remark,) = remarks({"RotationEnabled": True}, REGION)
+    assert "rotation" in remark
+
+
+def test_remarks_tell_of_replicas(manager: Any) -> None:
     """What surprises somebody who writes."""
     assert open_store(URL).remarks(5) == []
     manager.replicate_secret_to_regions(SecretId=NAME, AddReplicaRegions=[{"Region": "eu-west-3"}])

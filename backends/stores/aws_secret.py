@@ -194,9 +194,10 @@ class AwsSecret:
             self._quietly(PREVIOUS, deadline.left(), take_from=expected, put_on=previous)
 
     def _quietly(self, stage: str, timeout: float, take_from: str, put_on: str | None = None) -> None:
-        """For stages that no reader asks for: what is left over is put right by the next write."""
-        with contextlib.suppress(StoreError):
-            self._move(stage, timeout, take_from, put_on)
+        """For stages that no reader asks for: tried twice; what is left over is put right by the next write."""
+        for _ in range(2):
+            with contextlib.suppress(StoreError):
+                return self._move(stage, timeout, take_from, put_on)
 
     def _move(self, stage: str, timeout: float, take_from: str, put_on: str | None = None) -> None:
         to = {} if put_on is None else {"MoveToVersionId": put_on}
@@ -221,7 +222,11 @@ class AwsSecret:
 
 
 def _text(secret: Secret) -> str:
-    return json.dumps(dict(secret.fields))
+    try:
+        return json.dumps(dict(secret.fields), allow_nan=False)
+    except (TypeError, ValueError):
+        failure = MalformedSecret("a field holds what JSON cannot say, such as a number without end")
+    raise failure
 
 
 def _version_for(secret: Secret) -> str:
