@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 from mpesa_secrets_backends.stores.aws import open_store
+from mpesa_secrets_backends.stores.aws_versions import remarks
 
 from mpesa_secrets.credentials import Secret
 from mpesa_secrets.errors import ConfigurationError, MalformedSecret, SecretNotFound
 from mpesa_secrets.testing.stores import StagingStoreContract
-from mpesa_secrets_backends.stores.aws_versions import remarks
 from tests.leaks import secrets_in_traceback, shows
 from tests.servers.aws import REGION, Aws
 from tests.servers.faulty import FaultyProxy
