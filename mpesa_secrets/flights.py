@@ -28,8 +28,6 @@ class Flight(Generic[T]):
     def __init__(self, deadline: Deadline) -> None:
         self.deadline = deadline
         self.future: Future[T] = Future()
-        # A running future cannot be cancelled: no waiter can take it away from the others.
-        self.future.set_running_or_notify_cancel()
 
     def run(self, call: Callable[[Deadline], T]) -> None:
         """Do it, and let everybody know."""

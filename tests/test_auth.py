@@ -223,8 +223,8 @@ def test_further_hosts_can_be_named(client: Client, daraja: Simulator, hosts: st
 
 def test_port_that_is_not_named_is_refused(client: Client, daraja: Simulator) -> None:
     """Where a port was."""
+    url = daraja.base_url.replace("127.0.0.1", "localhost")
     with pytest.raises(ConfigurationError):
-        url = daraja.base_url.replace("127.0.0.1", "localhost")
         requests.get(url, auth=client(api_hosts="localhost:1").auth, timeout=5)
 
 

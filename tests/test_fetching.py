@@ -224,7 +224,9 @@ def test_retry_after_of_nothing_is_no_reason_to_hammer(daraja: Simulator, fetch:
 
 def test_no_request_is_sent_when_the_time_is_over(daraja: Simulator, fetch: Fetch) -> None:
     """A store may have used it up."""
-    assert type(fetch.failure(0)) is DarajaUnavailable
+    error = fetch.failure(0)
+    assert type(error) is DarajaUnavailable
+    assert "Timeout" in str(error)
     assert methods(daraja) == []
 
 
