@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+import requests
 from mpesa_secrets_backends.stores.vault import open_store
+from mpesa_secrets_backends.stores.vault_http import Session
 from mpesa_secrets_backends.stores.vault_server import Server
 
 from mpesa_secrets.credentials import Secret
@@ -130,6 +132,14 @@ def test_the_time_bounds_a_hanging_vault(proxy: FaultyProxy, url: str, fault: st
         assert time.monotonic() - began < 2.0
 
 
+def test_a_write_that_comes_too_late_is_not_sent(proxy: FaultyProxy, url: str) -> None:
+    """Without time for the answer nobody would know what came of it."""
+    store = open_store(url)
+    store.read(TIME)
+    assert isinstance(failure(lambda: store.write(NEW, 0.0)), StoreUnavailable)
+    assert all(request.method == "GET" for request in proxy.requests)
+
+
 def test_the_time_bounds_all_requests_together(proxy: FaultyProxy, url: str) -> None:
     """Three answers that are each just in time are too late in all."""
     proxy.fail_all("slow", seconds=0.4)
@@ -202,14 +212,33 @@ def test_a_redirect_to_the_active_node_is_followed(openbao: OpenBao, url: str, m
 
 
 def test_a_redirect_that_would_make_a_write_a_read_is_not_followed(
-    openbao: OpenBao, url: str, monkeypatch: pytest.MonkeyPatch
+    openbao: OpenBao, openbao_environment: dict[str, str], kv1_mount: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """302 turns a POST into a GET, whose answer would pass for success."""
-    with LoopbackServer(lambda request: redirect(302, openbao.address + request.path)) as standby:
+    """302 turns a POST into a GET, whose answer would pass for success in KV version 1."""
+    openbao.put_v1(kv1_mount, "mpesa", PAIR)
+    with LoopbackServer(lambda request: redirect(302, openbao_environment["VAULT_ADDR"] + request.path)) as standby:
         monkeypatch.setenv("VAULT_ADDR", standby.url)
-        store = open_store(url)
+        store = open_store(f"vault://{kv1_mount}/mpesa")
         assert isinstance(failure(lambda: store.write(NEW, TIME)), StoreUnavailable)
-        assert store.read(TIME) == Secret(PAIR, "1")
+        assert store.read(TIME) == Secret(PAIR)
+
+
+@pytest.mark.parametrize(
+    ("address", "location", "followed"),
+    [
+        ("https://standby/v1/a", "https://active/v1/a", True),
+        ("https://standby/v1/a", "/v1/b", True),
+        ("http://standby/v1/a", "http://active/v1/a", True),
+        ("https://standby/v1/a", "http://active/v1/a", False),
+        ("https://standby/v1/a", "//active:80/v1/a", True),
+    ],
+)
+def test_a_redirect_never_leaves_tls(address: str, location: str, followed: bool) -> None:
+    """The token goes along, as it must to the active node; but not in the clear."""
+    answer = requests.Response()
+    answer.url, answer.status_code, answer.headers["Location"] = address, 307, location
+    answer.request = requests.Request("GET", address).prepare()
+    assert (Session().get_redirect_target(answer) is not None) == followed
 
 
 @pytest.mark.parametrize(

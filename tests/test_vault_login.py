@@ -299,6 +299,19 @@ def test_a_denial_costs_no_second_login(
     assert logins(proxy) == 1
 
 
+def test_a_denial_beside_what_is_allowed_costs_no_login(
+    proxy: FaultyProxy, url: str, sign_in: Callable[..., tuple[str, str]], openbao: OpenBao, kv2_mount: str, policy: str
+) -> None:
+    """A login that Vault took a moment ago has not run out: rotators may not see the mount's settings."""
+    openbao.policy(policy, f'path "{kv2_mount}/+/mpesa" {{ capabilities = ["read"] }}')
+    sign_in()
+    store = open_store(f"{url}?auth=approle")
+    store.read(TIME)
+    assert store.remarks(TIME) == []
+    assert 403 in [request.status for request in proxy.requests]
+    assert logins(proxy) == 1
+
+
 def test_a_login_is_renewed_ahead_of_its_end(
     proxy: FaultyProxy, url: str, sign_in: Callable[..., tuple[str, str]]
 ) -> None:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from mpesa_secrets.errors import AccessDenied, SecretNotFound, StoreError, StoreUnavailable
+
 from .vault_http import Answer, Operation, VaultApi
 from .vault_login import Login, Method
 
@@ -59,9 +61,14 @@ class Vault:
     Args:
         api: the server.
         method: how to sign in.
+
+    Attributes:
+        name: what the errors call the store.
+        api: the server.
     """
 
     def __init__(self, api: VaultApi, method: Method) -> None:
+        self.name = api.name
         self.api = api
         self._logins = Logins(api, method)
 
@@ -72,11 +79,24 @@ class Vault:
         """
         login = self._logins.current(operation)
         answer = self._send(method, path, operation, login, more)
-        if answer.status == 403:
-            newer = self._logins.instead_of(login, operation)
-            if newer is not None:
-                return self._send(method, path, operation, newer, more)
-        return answer
+        if answer.status != 403:
+            operation.accepted = login
+            return answer
+        newer = self._logins.instead_of(login, operation)
+        return answer if newer is None else self._send(method, path, operation, newer, more)
+
+    def refusal(self, answer: Answer, capability: str, path: str) -> StoreError:
+        """The error for an answer of Vault at work that is not `ok`."""
+        if answer.status in (401, 403) or answer.says("missing client token"):
+            return AccessDenied(
+                f"{self.name}: Vault denies {capability} on {path} (HTTP {answer.status})",
+                hint=f"its policy must allow {capability} on {path}, and its token must not have run out",
+            )
+        if answer.status == 404:
+            return SecretNotFound(f"{self.name}: nothing at {path}", hint="check the path and VAULT_NAMESPACE")
+        if answer.says("upgrading from non-versioned"):
+            return StoreUnavailable(f"{self.name}: Vault is upgrading the mount to KV version 2")
+        return StoreError(f"{self.name}: Vault refuses to {capability} {path} (HTTP {answer.status})")
 
     def _send(self, method: str, path: str, operation: Operation, login: Login, more: dict[str, Any]) -> Answer:
         send = self.api.patiently if method == "GET" else self.api.exchange

@@ -21,14 +21,7 @@ from hvac.adapters import RawAdapter
 from urllib3.exceptions import HTTPError, InsecureRequestWarning, TimeoutError as NoAnswerInTime
 
 from mpesa_secrets.deadline import Deadline
-from mpesa_secrets.errors import (
-    AccessDenied,
-    ConfigurationError,
-    MalformedSecret,
-    SecretNotFound,
-    StoreError,
-    StoreUnavailable,
-)
+from mpesa_secrets.errors import ConfigurationError, MalformedSecret, StoreError, StoreUnavailable
 from mpesa_secrets.urls import split
 
 if TYPE_CHECKING:
@@ -41,13 +34,14 @@ Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
 
 class Operation(Deadline):
-    """One call of a store's method: its time, and when it began."""
+    """One call of a store's method: its time, when it began, and the last login that Vault took during it."""
 
-    __slots__ = ("started",)
+    __slots__ = ("accepted", "started")
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
         self.started = time.monotonic()
+        self.accepted: Auth | None = None
 
 
 class Answer:
@@ -100,7 +94,7 @@ class VaultApi:
     def __init__(self, name: str, server: Server) -> None:
         self.name = name
         self.server = server
-        session = _Session()
+        session = Session()
         # hvac lets a session's own settings win over those it is given.
         session.verify, session.cert = server.verify, server.certificate
         if server.verify is False:
@@ -140,13 +134,16 @@ class VaultApi:
         Raises:
             StoreUnavailable: no answer in time, or none of a Vault at work.
         """
+        left = operation.left()
+        if not left:
+            raise self._late()
         try:
             with self._adapter.request(
                 method,
                 f"v1/{quote(path)}{query}",
                 headers={"Content-Type": content_type} if body else None,
                 raise_exception=False,
-                timeout=max(operation.left(), 0.001),
+                timeout=left,
                 stream=True,
                 auth=auth,
                 data=body and json.dumps(body()),
@@ -156,24 +153,12 @@ class VaultApi:
             raise self._unreachable(error, operation) from None
         return self._checked(answer)
 
-    def refusal(self, answer: Answer, capability: str, path: str) -> StoreError:
-        """The error for an answer of Vault at work that is not `ok`."""
-        if answer.status in (401, 403) or answer.says("missing client token"):
-            return AccessDenied(
-                f"{self.name}: Vault denies {capability} on {path} (HTTP {answer.status})",
-                hint=f"its policy must allow {capability} on {path}, and its token must not have run out",
-            )
-        if answer.status == 404:
-            return SecretNotFound(
-                f"{self.name}: nothing at {path}", hint="check the path, the mount and VAULT_NAMESPACE"
-            )
-        if answer.says("upgrading from non-versioned"):
-            return StoreUnavailable(f"{self.name}: Vault is upgrading the mount to KV version 2")
-        return StoreError(f"{self.name}: Vault refuses to {capability} {path} (HTTP {answer.status})")
-
     def unavailable(self, why: str, hint: str | None = None, *, retryable: bool = True) -> StoreUnavailable:
         """The error for a Vault that cannot be asked."""
         return StoreUnavailable(f"{self.name}: Vault at {self.server.address} {why}", hint=hint, retryable=retryable)
+
+    def _late(self) -> StoreUnavailable:
+        return self.unavailable("did not answer in time", "is it up? MPESA_TIMEOUT bounds the wait")
 
     def _checked(self, answer: Answer) -> Answer:
         if answer.says("vault is sealed"):
@@ -186,18 +171,15 @@ class VaultApi:
         if 300 <= answer.status < 400:
             raise self.unavailable(f"redirects where no secret may go (HTTP {answer.status})", "check VAULT_ADDR")
         if not answer.from_vault and (answer.ok or answer.status == 404):
-            raise self.unavailable(
-                f"answers what is not Vault's (HTTP {answer.status})", "check VAULT_ADDR and any proxy on the way"
-            )
+            raise self.unavailable(f"answers what is not Vault's (HTTP {answer.status})", "check VAULT_ADDR")
         return answer
 
     def _unreachable(self, error: Exception, operation: Operation) -> StoreError | ConfigurationError:
         if _unverified(error):
-            return self.unavailable(
-                "has a certificate that cannot be verified", "name its CA in VAULT_CACERT", retryable=False
-            )
+            why = "has a certificate that cannot be verified"
+            return self.unavailable(why, "name its CA in VAULT_CACERT", retryable=False)
         if isinstance(error, (requests.Timeout, NoAnswerInTime)) or operation.over():
-            return self.unavailable("did not answer in time", "is it up? MPESA_TIMEOUT bounds the wait")
+            return self._late()
         if isinstance(error, _TooLarge):
             return MalformedSecret(f"{self.name}: more than {MOST_BYTES} bytes")
         if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)):
@@ -205,10 +187,11 @@ class VaultApi:
         return self.unavailable(f"cannot be reached: {type(error).__name__}", "check VAULT_ADDR and the network")
 
 
-class _Session(requests.Session):
+class Session(requests.Session):
     """Follows redirects to where a secret may go: never from https to http, never as another method."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Where to, or None to take the redirect for the answer."""
         target = super().get_redirect_target(resp)
         if target is None or (resp.request.method != "GET" and resp.status_code not in (307, 308)):
             return None

@@ -27,12 +27,12 @@ class KvV1:
         """The secret as it is."""
         answer = self._vault.ask("GET", self._path, operation)
         if not answer.ok:
-            raise self._vault.api.refusal(answer, "read", self._path)
-        return _secret(self._vault.api.name, answer, "data")
+            raise self._vault.refusal(answer, "read", self._path)
+        return _secret(self._vault.name, answer, "data")
 
     def read_version(self, version: str, operation: Operation) -> Secret:  # noqa: ARG002  there is none
         """SecretNotFound: no version is kept."""
-        raise SecretNotFound(f"{self._vault.api.name}: KV version 1 keeps no version but the current one")
+        raise SecretNotFound(f"{self._vault.name}: KV version 1 keeps no version but the current one")
 
     def history(self, operation: Operation) -> Sequence[Version]:  # noqa: ARG002  there is none
         """None."""
@@ -42,7 +42,7 @@ class KvV1:
         """Replace it, whatever is there."""
         answer = self._vault.ask("POST", self._path, operation, body=lambda: secret.fields)
         if not answer.ok:
-            raise self._vault.api.refusal(answer, "update", self._path)
+            raise self._vault.refusal(answer, "update", self._path)
 
     def annotate(self, note: Mapping[str, str], operation: Operation) -> None:
         """Nothing: there is no room for a note."""
@@ -72,7 +72,7 @@ class KvV2:
         """The secret at one version; SecretNotFound where it is deleted, destroyed or was never there."""
         # Vault takes 0 for the current version, and refuses what is no number.
         if not (version.isascii() and version.isdigit() and int(version)):
-            raise SecretNotFound(f"{self._vault.api.name}: {version!r} is no version of a KV version 2 secret")
+            raise SecretNotFound(f"{self._vault.name}: {version!r} is no version of a KV version 2 secret")
         return self._read(f"?version={version}", operation)
 
     def _read(self, query: str, operation: Operation) -> Secret:
@@ -81,14 +81,14 @@ class KvV2:
         if answer.status == 404 and number is not None:
             fate = "destroyed" if answer.at("data", "metadata", "destroyed") else "deleted"
             raise SecretNotFound(
-                f"{self._vault.api.name}: version {number} is {fate}",
+                f"{self._vault.name}: version {number} is {fate}",
                 hint="vault kv undelete brings a deleted version back" if fate == "deleted" else None,
             )
         if not answer.ok:
-            raise self._vault.api.refusal(answer, "read", self._data)
+            raise self._vault.refusal(answer, "read", self._data)
         if not isinstance(number, int):
-            raise MalformedSecret(f"{self._vault.api.name}: Vault's answer is not of KV version 2", hint="drop ?kv=2")
-        return _secret(self._vault.api.name, answer, "data", "data", version=str(number))
+            raise MalformedSecret(f"{self._vault.name}: Vault's answer is not of KV version 2", hint="drop ?kv=2")
+        return _secret(self._vault.name, answer, "data", "data", version=str(number))
 
     def history(self, operation: Operation) -> Sequence[Version]:
         """What the metadata say of each version, the newest first."""
@@ -106,11 +106,11 @@ class KvV2:
         )
         if answer.status == 400 and answer.says("did not match the current version"):
             raise Conflict(
-                f"{self._vault.api.name}: version {expected} is not the current one any more",
+                f"{self._vault.name}: version {expected} is not the current one any more",
                 hint="somebody else wrote meanwhile; look at what is there, then start again",
             )
         if not answer.ok:
-            raise self._vault.api.refusal(answer, "update", self._data)
+            raise self._vault.refusal(answer, "update", self._data)
         if not isinstance(answer.at("data", "version"), int):
             raise self._vault.api.unavailable("did not say what it wrote")
         return str(answer.at("data", "version"))
@@ -130,7 +130,7 @@ class KvV2:
                 "POST", self._metadata, operation, body=lambda: {"custom_metadata": {**there, **note}}
             )
         if not answer.ok:
-            raise self._vault.api.refusal(answer, "patch", self._metadata)
+            raise self._vault.refusal(answer, "patch", self._metadata)
 
     def remarks(self, operation: Operation) -> list[str]:
         """What the secret's and the mount's settings mean for a rotation, as far as we may see them."""
@@ -149,7 +149,7 @@ class KvV2:
     def _ask_metadata(self, operation: Operation) -> Answer:
         answer = self._vault.ask("GET", self._metadata, operation)
         if not answer.ok:
-            raise self._vault.api.refusal(answer, "read", self._metadata)
+            raise self._vault.refusal(answer, "read", self._metadata)
         return answer
 
 

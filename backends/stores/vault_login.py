@@ -53,8 +53,9 @@ class Login:
         return self._renew_at is None or not self._clocks.now().reached(self._renew_at)
 
     def may_have_run_out(self, operation: Operation) -> bool:
-        """Whether a refusal may come from its age, not its rights: one made during this operation is young."""
-        return self._limited or self._since.monotonic < operation.started
+        """Whether a refusal may come from its age, not its rights: not if it was good during this operation."""
+        good_just_now = self._since.monotonic >= operation.started or operation.accepted is self
+        return self._limited or not good_just_now
 
     def same_token(self, other: Login) -> bool:
         """Whether both send the same."""

@@ -25,7 +25,7 @@ def find(vault: Vault, target: Target, operation: Operation) -> Engine:
     path = target.path.removeprefix(mount).strip("/")
     if not path:
         raise ConfigurationError(
-            f"{vault.api.name}: names the mount {mount}, but no secret in it", hint="use vault://MOUNT/PATH"
+            f"{vault.name}: names the mount {mount}, but no secret in it", hint="use vault://MOUNT/PATH"
         )
     if kv is None:
         kv = _looks_like(vault, mount, path, operation)
@@ -39,7 +39,7 @@ def _told(vault: Vault, target: Target, operation: Operation) -> tuple[str | Non
     if not answer.ok or not isinstance(mount, str):
         return None, None
     if kind not in ("kv", "generic"):
-        raise ConfigurationError(f"{vault.api.name}: {mount} is a mount of type {kind}, not kv")
+        raise ConfigurationError(f"{vault.name}: {mount} is a mount of type {kind}, not kv")
     return mount.strip("/"), 2 if answer.at("data", "options", "version") == "2" else 1
 
 
@@ -59,10 +59,10 @@ def _looks_like(vault: Vault, mount: str, path: str, operation: Operation) -> in
 def _neither(vault: Vault, mount: str, path: str, as_2: Answer, as_1: Answer) -> StoreError:
     """A denial says least, so what the other answer says goes first; an empty place fits both versions."""
     if as_1.status == 403 and as_2.status == 403:
-        return vault.api.refusal(as_2, "read", f"{mount}/data/{path}")
+        return vault.refusal(as_2, "read", f"{mount}/data/{path}")
     if as_1.status == 404 or as_2.status == 404:
         return SecretNotFound(
-            f"{vault.api.name}: nothing at {path} in {mount}",
+            f"{vault.name}: nothing at {path} in {mount}",
             hint="check the path and VAULT_NAMESPACE; if the mount has slashes, add ?mount=",
         )
-    return vault.api.refusal(as_2, "read", f"{mount}/data/{path}")
+    return vault.refusal(as_2, "read", f"{mount}/data/{path}")
