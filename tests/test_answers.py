@@ -156,7 +156,7 @@ def test_lifetime_is_taken_as_text_or_number(value: object, seconds: float) -> N
     assert lifetime(value) == seconds
 
 
-INCREDIBLE = [None, "", "soon", 0, "0", -1, "-5", 0.5, True, [], {}, 86401, "1e9", 10**400, "inf", "nan"]
+INCREDIBLE: list[object] = [None, "", "soon", 0, "0", -1, "-5", 0.5, True, [], {}, 86401, "1e9", 10**400, "inf", "nan"]
 
 
 @pytest.mark.parametrize("value", [*INCREDIBLE, float("nan"), "9" * 9999])
