@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 from mpesa_secrets_backends.stores import vault_login
 from mpesa_secrets_backends.stores.vault import open_store
+from mpesa_secrets_backends.stores.vault_login import Login
+from mpesa_secrets_backends.stores.vault_server import Hidden
 
+from mpesa_secrets.clocks import Clocks
 from mpesa_secrets.credentials import Secret
 from mpesa_secrets.errors import AccessDenied, ConfigurationError, MpesaSecretsError, StoreUnavailable
 from tests.leaks import secrets_in_traceback
@@ -323,6 +326,15 @@ def test_a_login_is_renewed_ahead_of_its_end(
     store.read(TIME)
     assert logins(proxy) == 2
     assert all(request.status != 403 for request in proxy.requests)
+
+
+@pytest.mark.parametrize(("monotonic", "wall", "good"), [(89, 89, True), (91, 0, False), (0, 91, False)])
+def test_a_login_ends_by_either_clock(monotonic: float, wall: float, good: bool) -> None:
+    """In a machine restored from a snapshot the monotonic clock stood still; a wall clock can be set back."""
+    times = {"monotonic": 0.0, "wall": 0.0}
+    login = Login(Hidden("token"), lease=100, clocks=Clocks(lambda: times["monotonic"], lambda: times["wall"]))
+    times.update(monotonic=monotonic, wall=wall)
+    assert login.good() == good
 
 
 def test_a_login_for_few_uses_is_repeated(
