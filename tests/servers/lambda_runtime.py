@@ -69,7 +69,7 @@ class LambdaRuntime:
     def environment(self) -> dict[str, str]:
         """What Lambda sets for every function, as far as it matters here; there is no HOME."""
         return {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             "AWS_LAMBDA_RUNTIME_API": self._server.url.removeprefix("http://"),
@@ -123,6 +123,12 @@ class LambdaRuntime:
             if self.exit_code is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the function did not start, exit code {self.exit_code}:\n{self.log}")
             time.sleep(0.02)
+
+    def terminate(self) -> int:
+        """Ends it with SIGTERM; returns its exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        return self.wait()
 
     def wait(self) -> int:
         """Waits for the end of a function that ends by itself; returns its exit code."""
