@@ -197,7 +197,8 @@ class AwsSecret:
         """For stages that no reader asks for: tried twice; what is left over is put right by the next write."""
         for _ in range(2):
             with contextlib.suppress(StoreError):
-                return self._move(stage, timeout, take_from, put_on)
+                self._move(stage, timeout, take_from, put_on)
+                return
 
     def _move(self, stage: str, timeout: float, take_from: str, put_on: str | None = None) -> None:
         to = {} if put_on is None else {"MoveToVersionId": put_on}
