@@ -91,10 +91,13 @@ class PairSource:
 
     def _replace(self, refused: AccessToken, deadline: Deadline) -> AccessToken:
         """Somebody may have replaced it already; if not, the pair may have been rotated."""
-        found = self._exchange.peek(self._keeper.current(deadline), refused, deadline)
+        credentials = self._keeper.current(deadline)
+        found = self._exchange.peek(credentials, refused, deadline)
         if found is not None:
             return found
-        return self._exchange.exchange(self._keeper.reread(deadline), refused, deadline)
+        with contextlib.suppress(StoreError):
+            credentials = self._keeper.reread(deadline)
+        return self._exchange.exchange(credentials, refused, deadline)
 
     def _reread(self, rejected: Credentials, deadline: Deadline) -> Credentials | None:
         """The pair read anew, if it is another one now."""

@@ -105,7 +105,8 @@ class StoreDoor:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = Url(url)
+        url = Url(url)  # rebound at once: a traceback with locals shows a Url without its password
+        self.url = url
         self.pair_fields = PairFields(parameter(url, "key_field"), parameter(url, "secret_field"))
         self._entry: EntryPoint = plugins.find(plugins.STORES, url, "MPESA_SECRETS_URL")
         self._store: Any = None

@@ -109,6 +109,17 @@ def test_refused_token_is_replaced_though_the_store_is_down(source: PairSource, 
     assert obtain(source, refused) != refused
 
 
+@pytest.mark.parametrize("failure", [AccessDenied("denied"), SecretNotFound("gone")])
+def test_refused_token_is_replaced_though_the_store_says_no(
+    source: PairSource, shelf: Shelf, failure: Exception
+) -> None:
+    """The pair in hand may well be good."""
+    token = obtain(source)
+    shelf.failure = failure
+    assert obtain(source, refused=token) != token
+
+
+
 def test_outage_of_daraja_does_not_touch_the_store(source: PairSource, daraja: Simulator, shelf: Shelf) -> None:
     """It says nothing of the pair."""
     daraja.fail("503", times=None)
