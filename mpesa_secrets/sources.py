@@ -7,7 +7,7 @@ from typing import Protocol
 
 from mpesa_secrets.credentials import Credentials
 from mpesa_secrets.deadline import Deadline
-from mpesa_secrets.errors import CredentialsRejected, StoreError
+from mpesa_secrets.errors import ConfigurationError, CredentialsRejected, StoreError
 from mpesa_secrets.fetching import TokenFetcher
 from mpesa_secrets.keeping import CredentialsKeeper
 from mpesa_secrets.tokens import AccessToken
@@ -95,13 +95,13 @@ class PairSource:
         found = self._exchange.peek(credentials, refused, deadline)
         if found is not None:
             return found
-        with contextlib.suppress(StoreError):
+        with contextlib.suppress(StoreError, ConfigurationError):
             credentials = self._keeper.reread(deadline)
         return self._exchange.exchange(credentials, refused, deadline)
 
     def _reread(self, rejected: Credentials, deadline: Deadline) -> Credentials | None:
         """The pair read anew, if it is another one now."""
-        with contextlib.suppress(StoreError):
+        with contextlib.suppress(StoreError, ConfigurationError):
             credentials = self._keeper.reread(deadline)
             return None if credentials.same_pair(rejected) else credentials
         return None

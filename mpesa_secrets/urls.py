@@ -55,7 +55,8 @@ def _split(url: str) -> SplitResult | None:
 
 def parameter(url: str, name: str) -> str | None:
     """The value of one query parameter, percent-decoded, or None; an empty one counts as absent."""
-    values = parse_qs(split(url).query).get(name)
+    # Not by way of split(): what stands before the query is the plugin's business, an ARN for example.
+    values = parse_qs(url.partition("?")[2].partition("#")[0]).get(name)
     return values[-1] if values else None
 
 

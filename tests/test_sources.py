@@ -8,6 +8,7 @@ from mpesa_secrets.clocks import CLOCKS
 from mpesa_secrets.deadline import Deadline
 from mpesa_secrets.errors import (
     AccessDenied,
+    ConfigurationError,
     CredentialsRejected,
     DarajaUnavailable,
     SecretNotFound,
@@ -109,7 +110,7 @@ def test_refused_token_is_replaced_though_the_store_is_down(source: PairSource, 
     assert obtain(source, refused) != refused
 
 
-@pytest.mark.parametrize("failure", [AccessDenied("denied"), SecretNotFound("gone")])
+@pytest.mark.parametrize("failure", [AccessDenied("denied"), SecretNotFound("gone"), ConfigurationError("no login")])
 def test_refused_token_is_replaced_though_the_store_says_no(
     source: PairSource, shelf: Shelf, failure: Exception
 ) -> None:

@@ -116,3 +116,9 @@ def test_a_base_url_may_not_be_plain_http() -> None:
     with pytest.raises(ConfigurationError, match="plain http") as refusal:
         checked_base_url("http://host")
     assert secrets_in_traceback(refusal.value, ["hush"]) == []
+
+
+def test_what_stands_before_the_query_is_the_plugins_business() -> None:
+    """An ARN has colons where a port would stand."""
+    arn = "aws://arn:aws:secretsmanager:eu-west-1:123456789012:secret:mpesa-AbCdEf?key_field=KEY&region=eu-west-1"
+    assert (parameter(arn, "key_field"), parameter(arn, "profile")) == ("KEY", None)
