@@ -158,8 +158,9 @@ def test_the_time_bounds_a_dripping_answer(monkeypatch: pytest.MonkeyPatch) -> N
         assert time.monotonic() - began < 2.0
 
 
-def test_connections_are_kept(openbao: OpenBao, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second read needs no second handshake."""
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The addresses that this process connects to, one for each connection."""
     connected: list[object] = []
     connect = socket.socket.connect
 
@@ -168,6 +169,11 @@ def test_connections_are_kept(openbao: OpenBao, url: str, monkeypatch: pytest.Mo
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", counting)
+    return connected
+
+
+def test_connections_are_kept(openbao: OpenBao, url: str, connected: list[object]) -> None:
+    """A second read needs no second handshake."""
     store = open_store(url)
     for _ in range(3):
         store.read(TIME)
@@ -191,7 +197,7 @@ def test_tls_verifies_by_the_ca_or_not_at_all(
 
 
 def test_tls_that_does_not_verify_is_not_worth_a_second_try(
-    openbao_tls: OpenBao, monkeypatch: pytest.MonkeyPatch
+    openbao_tls: OpenBao, connected: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The hint names the variable that helps."""
     for name, value in openbao_tls.environment.items():
@@ -199,6 +205,7 @@ def test_tls_that_does_not_verify_is_not_worth_a_second_try(
     error = failure(lambda: open_store("vault://secret/mpesa").read(TIME))
     assert isinstance(error, StoreUnavailable)
     assert not error.retryable
+    assert len(connected) == 1
     assert "VAULT_CACERT" in str(error.hint)
 
 

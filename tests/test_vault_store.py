@@ -164,6 +164,13 @@ def test_nothing_in_a_hidden_mount_is_not_found(
         open_store(f"vault://{mount}/absent").read(TIME)
 
 
+@pytest.mark.usefixtures("mounts_denied")
+def test_a_first_secret_is_written_to_a_hidden_mount(kv2_mount: str) -> None:
+    """Version 2 tells by refusing the paths of version 1, even where nothing is."""
+    store = open_store(f"vault://{kv2_mount}/mpesa")
+    assert store.write(Secret(PAIR), TIME) == "1"
+
+
 def test_a_namespace_is_respected(openbao: OpenBao, monkeypatch: pytest.MonkeyPatch) -> None:
     """VAULT_NAMESPACE leads to another secret of the same path."""
     view = openbao.within(f"ns-{secrets.token_hex(4)}")
