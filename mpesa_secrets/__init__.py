@@ -70,14 +70,16 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 __all__ = sorted(_HOME)
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # The statement's own machinery: importlib would be one import more.
-    module = __import__(f"{__name__}.{_HOME[name]}", fromlist=[name])
-    value = getattr(module, name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # to a type checker it would make every misspelt name an object
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # The statement's own machinery: importlib would be one import more.
+        module = __import__(f"{__name__}.{_HOME[name]}", fromlist=[name])
+        value = getattr(module, name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -2,8 +2,8 @@
 
 import os
 
-from mpesakit.auth import TokenManager
-from mpesakit.http_client import MpesaHttpClient
+from mpesakit.auth import TokenManager  # type: ignore[import-not-found]
+from mpesakit.http_client import MpesaHttpClient  # type: ignore[import-not-found]
 
 client = MpesaHttpClient()
 client.base_url = os.environ["MPESA_BASE_URL"]
