@@ -16,7 +16,6 @@ from mpesa_secrets import (
     Conflict,
     Credentials,
     DarajaError,
-    Frobnicate as Frobnicate,  # type: ignore[attr-defined]
     Mpesa,
     MpesaSecretsError,
     Secret,
