@@ -19,18 +19,20 @@ from mpesa_secrets.errors import (
     DarajaError,
     Interrupted,
     MalformedPair,
+    MalformedSecret,
+    MpesaSecretsError,
     ReadOnlyStore,
     RollbackFailed,
     RolledBack,
     SecretNotFound,
-    StoreError,
 )
 from mpesa_secrets.fetching import TokenFetcher
 from mpesa_secrets.form import impossible, mixed_up, unusual
 from mpesa_secrets.rotation import audit
-from mpesa_secrets.rotation.change import Change, same_fields
+from mpesa_secrets.rotation.change import Change
 from mpesa_secrets.rotation.interrupts import Interrupts
 from mpesa_secrets.rotation.pairs import NewPair
+from mpesa_secrets.rotation.reading import same_fields
 from mpesa_secrets.rotation.report import Place, Report, Step
 from mpesa_secrets.settings import Settings
 from mpesa_secrets.stores import StoreDoor, Version
@@ -157,7 +159,7 @@ class Rotation:
         return pair
 
     def _unchanged(self, before: Secret) -> Report:
-        if before.version is not None and self._door.can("discard"):
+        if before.version is not None and not self._dry_run and self._door.can("discard"):
             # A rotation that was killed after it had promoted leaves its staging label.
             self._door.call("discard", before.version, timeout=self._settings.timeout)
         self.report.outcome = "unchanged"
@@ -204,13 +206,16 @@ class Rotation:
 
     def _versions(self) -> list[Version]:
         history = self._door.call("history", timeout=self._settings.timeout)
-        return [version for version in history if version.state not in _GONE]
+        # A version that was staged and never promoted may be newer than the pair that was there before.
+        return sorted(
+            (version for version in history if version.state not in _GONE), key=lambda each: each.state != "previous"
+        )
 
     def _version(self, version: str) -> Secret | None:
         try:
             secret: Secret = self._door.call("read_version", version, timeout=self._settings.timeout)
             self._door.pair(secret)
-        except SecretNotFound:
+        except (SecretNotFound, MalformedSecret):
             return None
         return secret
 
@@ -221,7 +226,7 @@ class Rotation:
         try:
             self._door.call("annotate", note, timeout=self._settings.timeout)
             self.report.note("annotate", "who, when and the fingerprint are left in the store")
-        except StoreError as error:
+        except MpesaSecretsError as error:
             self.report.note("annotate", f"no note is left in the store: {error}", ok=False)
 
     def _share(self, pair: Credentials) -> None:
@@ -230,5 +235,7 @@ class Rotation:
             return
         from mpesa_secrets.sharing import share
 
-        share(self._settings, pair, self._token)
-        self.report.note("token", "the verified token is in the token cache")
+        if share(self._settings, pair, self._token):
+            self.report.note("token", "the verified token is in the token cache")
+        else:
+            self.report.note("token", "the verified token could not be left in the token cache", ok=False)

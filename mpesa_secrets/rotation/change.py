@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Callable
 from typing import NoReturn
 
 from mpesa_secrets.credentials import Secret
 from mpesa_secrets.errors import (
+    AccessDenied,
+    ConfigurationError,
     Conflict,
     Interrupted,
+    MalformedSecret,
     MpesaSecretsError,
+    ReadOnlyStore,
     RollbackFailed,
     RolledBack,
     SecretNotFound,
@@ -20,19 +23,12 @@ from mpesa_secrets.errors import (
     StoreUnavailable,
 )
 from mpesa_secrets.rotation.interrupts import Interrupts
+from mpesa_secrets.rotation.reading import PAUSES, Reader, same_fields
 from mpesa_secrets.rotation.report import Place, Report
 from mpesa_secrets.stores import StoreDoor
 
-PAUSES = (0.2, 0.5, 1.0)  # seconds before another try at a store that did not answer
-
-
-def same_fields(one: Secret, other: Secret) -> bool:
-    """Whether two secrets hold the same fields with the same types: 1, 1.0 and true are three things."""
-    return _canonical(one) == _canonical(other)
-
-
-def _canonical(secret: Secret) -> str:
-    return json.dumps(dict(secret.fields), sort_keys=True, default=repr)
+# After these answers to a write nothing was written, unless readers see it.
+_REFUSALS = (AccessDenied, ConfigurationError, MalformedSecret, ReadOnlyStore, SecretNotFound)
 
 
 class Change:
@@ -66,8 +62,12 @@ class Change:
         self._interrupts = interrupts
         self._timeout = timeout
         self._sleep = sleep
+        self._reader = Reader(door, timeout, sleep)
+        self._staging = door.can("promote")
         self._version = after.version
-        self._begun = False
+        self._written = False  # by us, whether readers see it or not
+        self._exposed = False  # readers may see it
+        self._visible = False  # the store has said that they do
 
     def carry_out(self) -> Secret:
         """Do it all; returns the secret as an application reads it now.
@@ -85,49 +85,55 @@ class Change:
                 self._interrupts.check()
                 self._read_back()
                 self._interrupts.check()
-            if self._door.can("promote"):
+            if self._staging:
                 self._promote()
                 self._interrupts.check()
             return self._confirm()
         except MpesaSecretsError as error:
             self._take_back(error)
+        except BaseException as error:  # a KeyboardInterrupt where nobody entered `interrupts`, or a fault of ours
+            self._take_back(Interrupted(f"interrupted by {type(error).__name__}"))
 
     def _write(self) -> None:
         if self._before.version is None:
             self._look_once_more()
+        self._exposed = not self._staging
         try:
             self._version = self._call("write", Secret(self._after.fields, self._before.version))
+        except Conflict:
+            self._exposed = False
+            raise
+        except _REFUSALS:
+            self._exposed = self._exposed and self._shows_ours()
+            raise
         except StoreUnavailable:
             # The answer may have been lost, not the write.
-            now = self._now()
-            if self._door.can("promote") or not same_fields(now, self._after):
+            if self._staging or not same_fields(now := self._reader.now(), self._after):
                 raise
             self._version = now.version
-        self._begun = True
+        self._written = True
+        self._visible = self._exposed
         self._report.note("write", f"version {self._version}" if self._version else "written")
 
     def _look_once_more(self) -> None:
         """Without versions there is no compare-and-swap: a second look is all that can be done."""
-        if not same_fields(self._now(), self._before):
+        if not same_fields(self._reader.now(), self._before):
             raise Conflict(f"{self._door.name}: was changed meanwhile", hint="look at it, then rotate again")
 
     def _read_back(self) -> None:
-        if self._version is None:
-            written = self._now()
-        else:
-            door = self._door.reopened()
-            written = self._insist(lambda: door.call("read_version", self._version, timeout=self._timeout))
+        written = self._reader.now() if self._version is None else self._reader.version(self._version)
         if not same_fields(written, self._after):
             raise StoreError(f"{self._door.name}: gives back another secret than was written")
         self._report.note("read-back", "every field as it was written")
 
     def _promote(self) -> None:
-        self._begun = True
+        self._exposed = True
         self._call("promote", self._version, self._before.version)
+        self._visible = True
         self._report.note("promote", f"readers see version {self._version}")
 
     def _confirm(self) -> Secret:
-        now = self._now()
+        now = self._reader.insist(self._read_ahead)
         if now.version != self._version:
             raise Conflict(f"{self._door.name}: somebody else wrote after us", hint="what they wrote stays; look at it")
         if not same_fields(now, self._after):
@@ -135,43 +141,66 @@ class Change:
         self._report.note("confirm", "an application reads the new state")
         return now
 
+    def _read_ahead(self) -> Secret:
+        now = self._reader.once()
+        if self._lags(now):
+            raise StoreUnavailable(f"{self._door.name}: still shows the version before", hint="does a replica lag?")
+        return now
+
+    def _lags(self, now: Secret) -> bool:
+        """Whether it is the old version itself, though the store has said that readers see ours."""
+        return self._visible and now.version is not None and now.version == self._before.version
+
     def _take_back(self, error: MpesaSecretsError) -> NoReturn:
         """Put the previous state back where ours is current, then tell how it ended."""
         if not isinstance(error, Interrupted):
             self._report.note(self._failed_step(), str(error), ok=False)
         self._report.current = None
-        now = self._restored(error)
+        now = self._restored(error) if self._exposed else self._looked()
         self._discard()
-        self._report.current = self._report.previous
-        if not self._begun or isinstance(error, Conflict):
+        self._report.current = Place.of(self._door.pair(now)) if now else self._report.previous
+        if not self._written or isinstance(error, Conflict):
             raise error
-        self._report.note("put-back", f"the previous pair is current, version {now.version or 'not told'}")
+        self._report.note("put-back", "the previous pair is current")
         kind = Interrupted if isinstance(error, Interrupted) else RolledBack
         raise kind(f"{error}; the previous pair was put back", hint=error.hint) from None
 
     def _failed_step(self) -> str:
         done = {step.step for step in self._report.steps}
-        promote = ["promote"] if self._door.can("promote") else []
+        promote = ["promote"] if self._staging else []
         write = ["write", "read-back"] if self._after.version is None else []
         return next(step for step in [*write, *promote, "confirm"] if step not in done)
 
+    def _looked(self) -> Secret | None:
+        """What readers see, or None where the store does not say."""
+        try:
+            now = self._reader.now()
+            self._door.pair(now)
+        except MpesaSecretsError:
+            return None
+        return now
+
+    def _shows_ours(self) -> bool:
+        now = self._looked()
+        return now is not None and same_fields(now, self._after)
+
     def _restored(self, error: MpesaSecretsError) -> Secret:
         """The previous state, current again; tried until it is or somebody else's is."""
-        failure: StoreError = StoreUnavailable("not tried")
+        failure: MpesaSecretsError = error
         for pause in (0.0, *PAUSES):
             self._sleep(pause)
             try:
-                now = self._now()
-                if same_fields(now, self._before):
+                now = self._reader.once()
+                if same_fields(now, self._before) and not self._lags(now):
                     return now
-                if not self._is_ours(now, error):
+                if not self._is_ours(now):
                     self._leave_to_others(now)
                 self._put_back(now)
             except Conflict:
                 raise
             except SecretNotFound:
                 self._leave_to_others(None)
-            except StoreError as another:
+            except MpesaSecretsError as another:
                 failure = another
         self._report.note("put-back", str(failure), ok=False)
         raise RollbackFailed(
@@ -179,18 +208,17 @@ class Change:
             hint="as soon as the store answers, run `mpesa-secrets status`, then `mpesa-secrets rollback`",
         ) from None
 
-    def _is_ours(self, now: Secret, error: MpesaSecretsError) -> bool:
-        if not self._begun and not isinstance(error, StoreUnavailable):
-            return False  # the store refused our write
+    def _is_ours(self, now: Secret) -> bool:
         if self._version is None or now.version is None:
             return same_fields(now, self._after)
-        return now.version == self._version
+        return now.version == self._version or self._lags(now)
 
     def _put_back(self, now: Secret) -> None:
-        if self._door.can("promote"):
+        if self._staging:
             self._call("promote", self._before.version, self._version)
         else:
-            self._call("write", Secret(self._before.fields, now.version))
+            self._call("write", Secret(self._before.fields, self._version or now.version))
+        self._written, self._visible = True, False
 
     def _leave_to_others(self, now: Secret | None) -> NoReturn:
         self._discard()
@@ -207,21 +235,8 @@ class Change:
             return
         try:
             self._call("discard", self._version)
-        except StoreError as error:
+        except MpesaSecretsError as error:
             self._report.note("discard", f"the staged version {self._version} is left over: {error}", ok=False)
-
-    def _now(self) -> Secret:
-        """The secret as a new connection reads it."""
-        return self._insist(lambda: self._door.reopened().read(self._timeout, fresh=True))
-
-    def _insist(self, read: Callable[[], Secret]) -> Secret:
-        """Reading changes nothing, so a store that does not answer is asked again."""
-        for pause in PAUSES:
-            try:
-                return read()
-            except StoreUnavailable:
-                self._sleep(pause)
-        return read()
 
     def _call(self, method: str, *arguments: object) -> str | None:
         result: str | None = self._door.call(method, *arguments, timeout=self._timeout)

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM during a rotation: at once while nothing is written, between two steps afterwards."""
+"""SIGINT, SIGTERM and SIGHUP during a rotation: at once while nothing is written, between two steps afterwards."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from types import FrameType, TracebackType
 
 from mpesa_secrets.errors import Interrupted
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
-    """Takes the two signals over while it is entered. Only the main thread can enter it.
+    """Takes the signals over while it is entered, but for those that are ignored. Only the main thread can enter it.
 
     A signal that broke into a write would leave it unknown whether the store has it; so from `hold` on a
     signal is only noted, and `check` raises where putting back is safe.
@@ -23,7 +23,8 @@ class Interrupts:
         self._before: list[tuple[signal.Signals, object]] = []
 
     def __enter__(self) -> Interrupts:
-        self._before = [(number, signal.signal(number, self._receive)) for number in _SIGNALS]
+        heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        self._before = [(number, signal.signal(number, self._receive)) for number in heeded]
         return self
 
     def __exit__(
