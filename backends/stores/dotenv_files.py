@@ -99,7 +99,7 @@ def replace_files(contents: Sequence[tuple[str, Dotenv]], status: os.stat_result
     Args:
         contents: paths in one directory, and what each shall hold.
         status: whose owner and group the files get. The mode is 0600 from the first byte.
-        check: called when all is written but nothing replaced; what it raises leaves everything as it was.
+        check: called right before each replacement; what it raises leaves the rest as it was.
 
     Raises:
         AccessDenied: the files would belong to somebody else afterwards.
@@ -110,13 +110,13 @@ def replace_files(contents: Sequence[tuple[str, Dotenv]], status: os.stat_result
     try:
         for (temporary, _), (_, text) in zip(staged, contents, strict=True):
             _stage(temporary, text, status)
-        check()
         for temporary, path in staged:
+            check()
             os.replace(temporary, path)
             _sync_directory(os.path.dirname(path))
     finally:
         for temporary, _ in staged:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 os.unlink(temporary)
 
 
