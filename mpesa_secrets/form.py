@@ -11,14 +11,15 @@ import re
 from mpesa_secrets.credentials import Credentials
 
 LENGTHS = ((32, 16), (48, 64))  # of key and secret, in characters
+_AROUND = re.compile(r"\A[\s\u200b\u2060\ufeff]+|[\s\u200b\u2060\ufeff]+\Z")
 _QUOTES = {"'": "'", '"': '"', "`": "`", "\u201c": "\u201d", "\u2018": "\u2019"}
 
 
 def cleaned(value: str) -> str:
     """The value without white space and quotes around it, as they come along when it is pasted."""
-    bare = value.strip().strip("\u200b\ufeff")
+    bare = _AROUND.sub("", value)
     while len(bare) > 1 and _QUOTES.get(bare[0]) == bare[-1]:
-        bare = bare[1:-1].strip()
+        bare = _AROUND.sub("", bare[1:-1])
     return bare
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 
-from mpesa_secrets.commands.rotating import carry_out, on_a_terminal, take_rotation_options
+from mpesa_secrets.commands.rotating import asking, carry_out, on_a_terminal, take_rotation_options
 from mpesa_secrets.commands.session import Session, command as _command, say
 from mpesa_secrets.credentials import Credentials
+from mpesa_secrets.errors import MalformedPair
 from mpesa_secrets.form import mixed_up
 from mpesa_secrets.rotation.pairs import NewPair, read_pair
 
@@ -39,17 +40,18 @@ def _from(source: str) -> NewPair:
         with Path(source).open("rb") as file:
             return read_pair(file.read)
     except OSError as error:
-        raise click.UsageError(f"--from {source}: {error.strerror}") from None
+        raise MalformedPair(f"--from {source}: {error.strerror}", hint="name a file with the new pair") from None
 
 
 def _asked() -> NewPair:
-    pair = NewPair(
-        Credentials(
-            click.prompt("Consumer key", err=True),
-            click.prompt("Consumer secret (not shown)", hide_input=True, err=True),
+    with asking():
+        pair = NewPair(
+            Credentials(
+                click.prompt("Consumer key", err=True),
+                click.prompt("Consumer secret (not shown)", hide_input=True, err=True),
+            )
         )
-    )
-    suspicion = mixed_up(pair.credentials)
-    if suspicion:
-        click.confirm(f"{suspicion}; go on?", abort=True, err=True)
-    return pair
+        suspicion = mixed_up(pair.credentials)
+        if suspicion:
+            click.confirm(f"{suspicion}; go on?", abort=True, err=True)
+        return pair

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import click
 
 from mpesa_secrets.commands.session import Session
+from mpesa_secrets.errors import Interrupted
 from mpesa_secrets.rotation import Report, Rotation, Step
 from mpesa_secrets.rotation.interrupts import Interrupts
 
@@ -38,7 +40,7 @@ def take_rotation_options(function: F) -> F:
 
 def on_a_terminal() -> bool:
     """Whether there is a person to ask."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
 def carry_out(
@@ -64,6 +66,8 @@ def carry_out(
         )
         try:
             report = act(rotation)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted: nothing was written") from None
         finally:
             if session.report is not None:
                 session.report.update(rotation.report.as_json())
@@ -73,11 +77,23 @@ def carry_out(
 
 
 def _show(step: Step) -> None:
-    click.echo(f"{'ok  ' if step.ok else 'FAIL'} {step.step:<9} {step.detail}", err=True)
+    # A terminal that is gone is no reason to stop half-way.
+    with suppress(OSError):
+        click.echo(f"{'ok  ' if step.ok else 'FAIL'} {step.step:<9} {step.detail}", err=True)
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """A person who says no, or nothing more, interrupts."""
+    try:
+        yield
+    except click.Abort:
+        raise KeyboardInterrupt from None
 
 
 def _ask() -> None:
-    click.confirm("Write it?", abort=True, err=True)
+    with asking():
+        click.confirm("Write it?", abort=True, err=True)
 
 
 def _hear_the_audit() -> None:
