@@ -43,18 +43,20 @@ def find(group: str, url: str, setting: str) -> EntryPoint:
         ConfigurationError: nobody claims the scheme, or two distributions do.
     """
     scheme = scheme_of(url, setting)
-    claims = {_distribution(entry): entry for entry in _entries(group).select(name=scheme)}
+    claims = list(_entries(group).select(name=scheme))
     if not claims:
         known = ", ".join(sorted(_entries(group).names)) or "none"
         raise ConfigurationError(
             f"{setting} {redacted(url)}: no plugin for the scheme {scheme!r}", hint=f"installed are: {known}"
         )
-    if len(claims) > 1:
+    # A distribution's name takes parsing its metadata, and matters only where there are two.
+    claimants = sorted({_distribution(entry) for entry in claims}) if len(claims) > 1 else []
+    if len(claimants) > 1:
         raise ConfigurationError(
-            f"{setting} {redacted(url)}: {' and '.join(sorted(claims))} both claim the scheme {scheme!r}",
+            f"{setting} {redacted(url)}: {' and '.join(claimants)} both claim the scheme {scheme!r}",
             hint="uninstall one of them",
         )
-    return next(iter(claims.values()))
+    return claims[0]
 
 
 def load(entry: EntryPoint) -> Callable[[str], Any]:
