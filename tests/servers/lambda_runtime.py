@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Self
 from tests.servers.loopback import Answer, LoopbackServer, Request
 
 PREFIX = "/2018-06-01/runtime/"
-NAME = "mpesa-test"
+NAME, REGION = "mpesa-test", "eu-west-1"
 PATIENCE = 30.0  # seconds for one answer of the function
 RUNTIME = (sys.executable, "-m", "awslambdaric")
 
@@ -75,7 +75,8 @@ class LambdaRuntime:
             "AWS_LAMBDA_RUNTIME_API": self._server.url.removeprefix("http://"),
             "AWS_LAMBDA_FUNCTION_NAME": NAME,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
-            "AWS_REGION": "eu-west-1",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "ASIAFAKEFAKEFAKEFAKE",
             "AWS_SECRET_ACCESS_KEY": "fake-secret-access-key-of-the-function",
             "AWS_SESSION_TOKEN": "session-token-of-the-function",
@@ -169,6 +170,6 @@ class LambdaRuntime:
             ("Content-Type", "application/json"),
             ("Lambda-Runtime-Aws-Request-Id", str(uuid.uuid4())),
             ("Lambda-Runtime-Deadline-Ms", str(int((time.time() + self._timeout) * 1000))),
-            ("Lambda-Runtime-Invoked-Function-Arn", f"arn:aws:lambda:eu-west-1:123456789012:function:{NAME}"),
+            ("Lambda-Runtime-Invoked-Function-Arn", f"arn:aws:lambda:{REGION}:123456789012:function:{NAME}"),
         )
         return Answer(200, json.dumps(event).encode(), headers)
