@@ -92,6 +92,8 @@ class AwsApi:
         client = clients.get(_wait(deadline.left()))
         try:
             return getattr(client, operation)(**parameters, **hidden())  # type: ignore[no-any-return]
+        except MpesaSecretsError:
+            raise
         except Exception as error:
             failure = translated(error, self._what)
         # Raised out here, it does not drag the foreign exception along.

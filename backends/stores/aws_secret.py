@@ -7,9 +7,9 @@ version before.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import re
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -91,15 +91,15 @@ class AwsSecret:
     def write(self, secret: Secret, timeout: float) -> str:
         """Store a version at AWSPENDING, if AWSCURRENT is still on `secret.version`; returns the version.
 
-        The version's name is made of what is written and what it replaces: a second try after a lost answer, or
-        after a crash, is the same version.
+        Each call makes a version of its own, so of two rotations to the same pair one is promoted and the other hears
+        of it; what an earlier one of ours left at AWSPENDING loses that stage.
 
         Raises:
             Conflict: another version is current, or somebody else's rotation is under way.
         """
         deadline = Deadline(timeout)
         self._check(secret.version, self._stages(deadline.left()))
-        version = _version_for(secret)
+        version = _OURS + secrets.token_hex(16)
         try:
             self._call(
                 "put_secret_value",
@@ -228,8 +228,3 @@ def _text(secret: Secret) -> str:
     except (TypeError, ValueError):
         failure = MalformedSecret("a field holds what JSON cannot say, such as a number without end")
     raise failure
-
-
-def _version_for(secret: Secret) -> str:
-    digest = hashlib.sha256(f"{secret.version}\x00{_text(secret)}".encode())
-    return _OURS + digest.hexdigest()[:32]
