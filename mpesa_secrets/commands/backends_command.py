@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from mpesa_secrets import plugins
-from mpesa_secrets.commands.session import Session
-from mpesa_secrets.commands.session import command as _command
+from mpesa_secrets.commands.session import Session, command as _command
 
 
 @_command("backends")

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
-from mpesa_secrets.commands.session import Session, say
-from mpesa_secrets.commands.session import command as _command
+from mpesa_secrets.commands.session import Session, command as _command, say
 from mpesa_secrets.errors import StoreError
 from mpesa_secrets.standing import Standing, standing
 

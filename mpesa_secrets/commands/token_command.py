@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from mpesa_secrets.commands.session import Session
-from mpesa_secrets.commands.session import command as _command
+from mpesa_secrets.commands.session import Session, command as _command
 from mpesa_secrets.tokens import AccessToken
 
 FORMATS: dict[str, Callable[[AccessToken], str]] = {
