@@ -71,33 +71,29 @@ class PairSource:
     def obtain(self, refused: AccessToken | None, deadline: Deadline, held: AccessToken | None = None) -> AccessToken:
         """A token; a pair that Daraja refuses is read again from the store, once, before anybody hears of it.
 
+        A refused token may have been replaced already; if not, the pair may have been rotated, and is read again first.
+
         Raises:
             MpesaSecretsError: of the store or of Daraja.
         """
-        if refused is not None:
-            return self._replace(refused, deadline)
         credentials = self._keeper.current(deadline)
+        if refused is not None:
+            found = self._exchange.peek(credentials, refused, deadline)
+            if found is not None:
+                return found
+            credentials = self._reread(credentials, deadline) or credentials
         try:
-            return self._exchange.exchange(credentials, None, deadline, held)
+            return self._exchange.exchange(credentials, refused, deadline, held)
         except CredentialsRejected:
+            # Also after the pair was just read: others may have been waited for, and the pair rotated meanwhile.
             again = self._reread(credentials, deadline)
             if again is None:
                 raise
-            return self._exchange.exchange(again, None, deadline)
+            return self._exchange.exchange(again, refused, deadline)
 
     def peek(self, known: AccessToken, deadline: Deadline) -> AccessToken | None:
         """The token that others share by now, if it follows the known one; raises what reading the store raises."""
         return self._exchange.peek(self._keeper.current(deadline), known, deadline)
-
-    def _replace(self, refused: AccessToken, deadline: Deadline) -> AccessToken:
-        """Somebody may have replaced it already; if not, the pair may have been rotated."""
-        credentials = self._keeper.current(deadline)
-        found = self._exchange.peek(credentials, refused, deadline)
-        if found is not None:
-            return found
-        with contextlib.suppress(StoreError, ConfigurationError):
-            credentials = self._keeper.reread(deadline)
-        return self._exchange.exchange(credentials, refused, deadline)
 
     def _reread(self, rejected: Credentials, deadline: Deadline) -> Credentials | None:
         """The pair read anew, if it is another one now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,8 +16,9 @@ from mpesa_secrets.errors import CredentialsRejected, DarajaUnavailable
 from mpesa_secrets.sealing import Entry, seal
 from mpesa_secrets.simulator import Simulator
 from mpesa_secrets.tokens import AccessToken
+from tests.daraja_client import KEY
 from tests.sharing_fixtures import PAIR, Slot, requests
-from tests.shelf import together
+from tests.shelf import Shelf, together
 from tests.token_fixtures import TIMEOUT, HandClocks, eventually, landed
 
 
@@ -212,3 +214,24 @@ def test_overtaken_holder_takes_its_successors_token(
     assert process().token() == later
     assert process().token() == later
     assert requests(daraja) == 1
+
+
+def test_pair_that_was_rotated_while_others_were_waited_for_is_found(
+    process: Callable[..., Mpesa], daraja: Simulator, shelf: Shelf, slot: Slot
+) -> None:
+    """A refused process had read the store already, and then waited; Daraja refuses what it had read."""
+    client = process()
+    old = client.token()
+    daraja.expire_tokens()
+    client.invalidate(old)
+    fence = slot.lease()
+    tokens: list[AccessToken] = []
+    waiting = threading.Thread(target=lambda: tokens.append(client.token()))
+    waiting.start()
+    eventually(lambda: "reread" in shelf.reads)
+    daraja.accept("other-key", "other-secret")
+    shelf.put("other-key", "other-secret")
+    daraja.revoke(KEY)
+    slot.release(fence)
+    waiting.join()
+    assert [daraja.is_current(token.value) for token in tokens] == [True]
