@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mpesa_secrets.errors import MpesaSecretsError
-from mpesa_secrets.rotation import Rotation
+from mpesa_secrets.rotation import NewPair, Rotation
 from mpesa_secrets.settings import Settings
-from tests.rotation_places import bring
+from tests.rotation_places import pair
 
 
 class Ended(NamedTuple):
@@ -40,9 +40,17 @@ class Workers:
         ]
         self._all(["ready"] * number)
 
-    def race(self, url: str, base_url: str, pairs: Sequence[int]) -> list[Ended]:
-        """One rotation in each process at once, each with its pair."""
-        answers = self._all([json.dumps({"url": url, "base_url": base_url, "pair": pair}) for pair in pairs])
+    def race(self, url: str, base_url: str, pairs: Sequence[int], *, abreast: bool) -> list[Ended]:
+        """One rotation in each process at once, each with its pair.
+
+        `abreast` lets none go on before all have read the secret: a rotation that reads what the winner wrote, and
+        replaces it, is no race but the next rotation.
+        """
+        job = {"url": url, "base_url": base_url, "abreast": abreast}
+        answers = self._all([json.dumps({**job, "pair": number}) for number in pairs])
+        if abreast:
+            assert set(answers) == {"read\n"}, answers
+            answers = self._all(["go"] * len(pairs))
         return [Ended(*json.loads(answer)) for answer in answers]
 
     def close(self) -> None:
@@ -84,14 +92,22 @@ def winner(ended: Sequence[Ended]) -> int:
 def _answer(job: Mapping[str, object]) -> Ended:
     attempt = Rotation(Settings(str(job["url"]), base_url=str(job["base_url"]), timeout=20))
     number = int(str(job["pair"]))
+
+    def new_pair() -> NewPair:
+        if job["abreast"]:
+            print("read", flush=True)
+            sys.stdin.readline()
+        return NewPair(pair(number))
+
     try:
-        return Ended(number, attempt.rotate(bring(number)).outcome, 0)
+        return Ended(number, attempt.rotate(new_pair).outcome, 0)
     except MpesaSecretsError as error:
         return Ended(number, attempt.report.outcome, error.exit_code)
 
 
 def _serve() -> None:
-    for line in sys.stdin:
+    # Not by iterating, which would read ahead.
+    while line := sys.stdin.readline():
         print("ready" if line == "ready\n" else json.dumps(_answer(json.loads(line))), flush=True)
 
 

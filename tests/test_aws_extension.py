@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from mpesa_secrets_backends.stores.aws import open_store
-from mpesa_secrets_backends.stores.aws_extension import Extension
+from mpesa_secrets_backends.stores.aws.extension import Extension
 
 from mpesa_secrets.credentials import Secret
 from mpesa_secrets.errors import (

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from mpesa_secrets_backends.stores.aws import open_store
-from mpesa_secrets_backends.stores.aws_versions import remarks
+from mpesa_secrets_backends.stores.aws.versions import remarks
 
 from mpesa_secrets.credentials import Secret
 from mpesa_secrets.errors import ConfigurationError, MalformedSecret, SecretNotFound

@@ -9,7 +9,7 @@ import pytest
 from dotenv import dotenv_values
 from hypothesis import assume, given, settings, strategies as st
 
-from backends.stores.dotenv_lines import Dotenv, assignments
+from backends.stores.env.lines import Dotenv, assignments
 
 PIECES = ["A", "B", "KEY", "=", "=", "\n", "\n", "'", '"', "\\", "#", " ", "\t", "export ", "export", "\r\n", "\r"]
 TEXTS = st.lists(st.sampled_from([*PIECES, "\ufeff", "$", "n", "\x0b", "é", "\x00"]), max_size=30).map("".join)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mpesa_secrets_backends.stores import vault_http
+from mpesa_secrets_backends.stores.vault import http as vault_http
 
 from mpesa_secrets.errors import AccessDenied, Conflict, MpesaSecretsError, RollbackFailed, StoreUnavailable
 from mpesa_secrets.rotation import Report, Rotation, Step, change, reading

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 import pytest
 import requests
 from mpesa_secrets_backends.stores.vault import open_store
-from mpesa_secrets_backends.stores.vault_http import Session
-from mpesa_secrets_backends.stores.vault_server import Server
+from mpesa_secrets_backends.stores.vault.http import Session
+from mpesa_secrets_backends.stores.vault.server import Server
 
 from mpesa_secrets.credentials import Secret
 from mpesa_secrets.errors import AccessDenied, ConfigurationError, MpesaSecretsError, StoreUnavailable

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mpesa_secrets_backends.stores import vault_login
-from mpesa_secrets_backends.stores.vault import open_store
-from mpesa_secrets_backends.stores.vault_login import Login
-from mpesa_secrets_backends.stores.vault_server import Hidden
+from mpesa_secrets_backends.stores.vault import login as vault_login, open_store
+from mpesa_secrets_backends.stores.vault.login import Login
+from mpesa_secrets_backends.stores.vault.server import Hidden
 
 from mpesa_secrets.clocks import Clocks
 from mpesa_secrets.credentials import Secret

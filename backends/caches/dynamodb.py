@@ -14,8 +14,8 @@ from typing import Any
 from mpesa_secrets.errors import ConfigurationError
 from mpesa_secrets.urls import parameter, split
 
-from ..stores.aws_api import AwsApi
-from ..stores.aws_errors import Refused
+from ..stores.aws.api import AwsApi
+from ..stores.aws.errors import Refused
 
 _KEPT = 3600  # seconds that an item with a lease is kept, whatever else is in it
 

@@ -1,1 +1,1 @@
-"""Stores: one file each."""
+"""Stores: a file or a folder each."""

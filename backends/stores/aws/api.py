@@ -20,7 +20,7 @@ from mpesa_secrets.deadline import Deadline
 from mpesa_secrets.errors import ConfigurationError, MpesaSecretsError, StoreUnavailable
 from mpesa_secrets.flights import importing
 
-from .aws_errors import translated
+from .errors import translated
 
 if TYPE_CHECKING:
     from botocore.session import Session

@@ -12,7 +12,7 @@ from mpesa_secrets.credentials import PairFields, Secret
 from mpesa_secrets.errors import ConfigurationError
 from mpesa_secrets.urls import parameter, redacted, split
 
-from .env_names import VariableNames
+from .names import VariableNames
 
 if TYPE_CHECKING:
     from .dotenv import DotenvStore

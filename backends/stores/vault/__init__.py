@@ -9,7 +9,7 @@ from mpesa_secrets.errors import ConfigurationError
 from mpesa_secrets.urls import parameter, redacted, split
 
 if TYPE_CHECKING:
-    from .vault_store import VaultStore
+    from .store import VaultStore
 
 _PARAMETERS = {"auth", "auth_mount", "role", "mount", "kv", "key_field", "secret_field"}
 
@@ -30,7 +30,7 @@ def open_store(url: str) -> VaultStore:
     """
     target = _target(url)
     # hvac comes with it, and `mpesa-secrets backends` does not need that.
-    from .vault_store import VaultStore
+    from .store import VaultStore
 
     return VaultStore(url, target)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from mpesa_secrets.errors import ConfigurationError, SecretNotFound, StoreError
 
-from .vault import Target
-from .vault_client import Vault
-from .vault_http import Answer, Operation
-from .vault_kv import Engine, KvV1, KvV2
+from . import Target
+from .client import Vault
+from .http import Answer, Operation
+from .kv import Engine, KvV1, KvV2
 
 
 def find(vault: Vault, target: Target, operation: Operation) -> Engine:

@@ -25,7 +25,7 @@ from mpesa_secrets.errors import ConfigurationError, MalformedSecret, StoreError
 from mpesa_secrets.urls import split
 
 if TYPE_CHECKING:
-    from .vault_server import Server
+    from .server import Server
 
 MOST_BYTES = 32 * 1024 * 1024  # of an answer: Vault takes no larger request
 PAUSES = (0.1, 0.3, 0.9)  # seconds, about, before a read or a login is sent again

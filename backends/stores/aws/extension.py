@@ -16,7 +16,7 @@ from mpesa_secrets.credentials import Secret
 from mpesa_secrets.deadline import Deadline
 from mpesa_secrets.errors import AccessDenied, ConfigurationError, MalformedSecret, SecretNotFound, StoreUnavailable
 
-from .aws_answer import secret_of
+from .answer import secret_of
 
 PORT_VARIABLE = "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"
 LAMBDA_VARIABLE = "AWS_LAMBDA_FUNCTION_NAME"

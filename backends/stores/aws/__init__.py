@@ -12,9 +12,9 @@ from mpesa_secrets.deadline import Deadline
 from mpesa_secrets.errors import ConfigurationError, MpesaSecretsError, SecretNotFound
 from mpesa_secrets.urls import redacted
 
-from .aws_api import AwsApi
-from .aws_extension import Extension, is_announced
-from .aws_secret import AwsSecret
+from .api import AwsApi
+from .extension import Extension, is_announced
+from .secret import AwsSecret
 
 log = logging.getLogger("mpesa_secrets")
 _PARAMETERS = {"region", "profile", "via", "key_field", "secret_field"}

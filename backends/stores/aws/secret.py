@@ -26,10 +26,10 @@ from mpesa_secrets.errors import (
 )
 from mpesa_secrets.stores import Version
 
-from .aws_answer import secret_of
-from .aws_api import AwsApi
-from .aws_errors import Refused
-from .aws_versions import CURRENT, PENDING, PREVIOUS, history, remarks, stages
+from .answer import secret_of
+from .api import AwsApi
+from .errors import Refused
+from .versions import CURRENT, PENDING, PREVIOUS, history, remarks, stages
 
 # What our versions are called, by which a leftover of ours is told from somebody else's rotation.
 _OURS = "mpesa-secrets-"

@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from .dotenv_lines import Dotenv
-from .env_names import VariableNames
+from .lines import Dotenv
+from .names import VariableNames
 
 KEPT = 5
 _HEADER = re.compile(rb"^# ([0-9TZ:-]+) version ([0-9a-f]{16})\r?\n", re.MULTILINE)

@@ -9,8 +9,8 @@ from typing import Any
 
 from mpesa_secrets.errors import AccessDenied, SecretNotFound, StoreError, StoreUnavailable
 
-from .vault_http import Answer, Operation, VaultApi
-from .vault_login import Login, Method
+from .http import Answer, Operation, VaultApi
+from .login import Login, Method
 
 
 class Logins:

@@ -10,12 +10,12 @@ from mpesa_secrets.clocks import CLOCKS, Clocks
 from mpesa_secrets.errors import AccessDenied, ConfigurationError
 from mpesa_secrets.urls import parameter
 
-from .vault_server import Hidden
+from .server import Hidden
 
 if TYPE_CHECKING:
     import requests
 
-    from .vault_http import Answer, Operation, VaultApi
+    from .http import Answer, Operation, VaultApi
 
 POD_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 MARGIN = 60.0  # seconds, or a tenth of the lease if that is less, that a login is renewed ahead of its end
@@ -156,7 +156,7 @@ def _jwt(role: str | None) -> dict[str, str]:
 
 
 def _aws(role: str | None) -> dict[str, str]:
-    from .vault_aws import signed_identity
+    from .aws import signed_identity
 
     return {**({"role": role} if role else {}), **signed_identity()}
 

@@ -9,10 +9,10 @@ from mpesa_secrets.credentials import Secret
 from mpesa_secrets.errors import Conflict, MalformedSecret, SecretNotFound
 from mpesa_secrets.stores import Version
 
-from .dotenv_files import locked, read_file, replace_files, store_errors
-from .dotenv_lines import Dotenv
-from .dotenv_previous import PreviousPairs
-from .env_names import VariableNames
+from .files import locked, read_file, replace_files, store_errors
+from .lines import Dotenv
+from .names import VariableNames
+from .previous import PreviousPairs
 
 
 class DotenvStore:

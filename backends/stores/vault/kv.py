@@ -10,8 +10,8 @@ from mpesa_secrets.credentials import Secret
 from mpesa_secrets.errors import Conflict, MalformedSecret, SecretNotFound
 from mpesa_secrets.stores import Version
 
-from .vault_client import Vault
-from .vault_http import Answer, Operation
+from .client import Vault
+from .http import Answer, Operation
 
 MOST_VERSIONS = 10  # that KV version 2 keeps unless it is told otherwise
 

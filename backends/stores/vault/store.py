@@ -10,13 +10,13 @@ from mpesa_secrets.flights import start_over_after_fork
 from mpesa_secrets.stores import Version
 from mpesa_secrets.urls import redacted
 
-from .vault import Target
-from .vault_client import Vault
-from .vault_http import Operation, VaultApi
-from .vault_kv import Engine
-from .vault_login import method_of
-from .vault_mounts import find
-from .vault_server import Server
+from . import Target
+from .client import Vault
+from .http import Operation, VaultApi
+from .kv import Engine
+from .login import method_of
+from .mounts import find
+from .server import Server
 
 
 class VaultStore:

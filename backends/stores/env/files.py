@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from mpesa_secrets.deadline import Deadline
 from mpesa_secrets.errors import AccessDenied, MalformedSecret, SecretNotFound, StoreError, StoreUnavailable
 
-from .dotenv_lines import Dotenv
+from .lines import Dotenv
 
 _POLL_SECONDS = 0.02
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
