@@ -26,21 +26,22 @@ class Killed(NamedTuple):
 
 
 def span(place: Place, daraja: Simulator) -> tuple[float, float]:
-    """Seconds from a process's start until it asks Daraja, and until its end: where a kill is of interest."""
+    """Seconds from a process's start until it asks Daraja, and from there until its end."""
     started = time.time()
     process = _start(place, daraja)
     process.communicate(_pair())
     assert process.returncode == 0
-    return daraja.token_requests[-1].time - started, time.time() - started
+    asked = daraja.token_requests[-1].time
+    return asked - started, time.time() - asked
 
 
 def kill(place: Place, daraja: Simulator, within: tuple[float, float]) -> Killed:
-    """One kill -9 at a random moment of a span; AssertionError where anything is lost or a rerun does not mend it."""
+    """One kill -9 at a random moment; AssertionError where anything is lost or a rerun does not mend it."""
     process = _start(place, daraja)
     assert process.stdin is not None
     process.stdin.write(_pair())
     process.stdin.close()
-    time.sleep(random.uniform(0.9 * within[0], 1.02 * within[1]))
+    _wait(daraja, within)
     process.kill()
     assert process.stderr is not None
     told = process.stderr.read().splitlines()
@@ -53,6 +54,17 @@ def kill(place: Place, daraja: Simulator, within: tuple[float, float]) -> Killed
     assert (place.get(), place.leftovers()) == (NEW, [])
     steps = [line.split()[1] for line in told if line.startswith("ok ")]
     return Killed(steps[-1] if steps else "start", 1 if found == OLD else 2, left, again.outcome)
+
+
+def _wait(daraja: Simulator, within: tuple[float, float]) -> None:
+    """Until a random moment: one in five before Daraja is asked, the others while the store is changed."""
+    if random.random() < 0.2:
+        time.sleep(random.uniform(0.5, 1.0) * within[0])
+        return
+    before, patience = len(daraja.token_requests), time.monotonic() + 30
+    while len(daraja.token_requests) == before and time.monotonic() < patience:
+        time.sleep(0.001)
+    time.sleep(random.uniform(0, within[1]))
 
 
 def _pair() -> str:
