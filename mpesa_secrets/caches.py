@@ -26,13 +26,14 @@ from typing import Any, Protocol, TypeVar
 from mpesa_secrets import plugins
 from mpesa_secrets.deadline import Deadline
 from mpesa_secrets.errors import ConfigurationError, MpesaSecretsError, StoreError, StoreUnavailable
-from mpesa_secrets.flights import bounded, importing
+from mpesa_secrets.flights import bounded, importing, start_over_after_fork
 from mpesa_secrets.stores import place_of
 from mpesa_secrets.urls import Url, redacted
 
 T = TypeVar("T")
 
 METHODS = ("load", "lease", "renew", "store", "release")
+BRIEFEST, PATIENCE = 0.5, 1.0  # seconds for one answer of the cache: a quarter of what is left, within these bounds
 HOLD_OFF = 5.0  # seconds in which a cache that failed is left alone
 QUIET = 60.0  # seconds between two warnings
 
@@ -81,6 +82,9 @@ class CacheDoor:
     Args:
         url: the cache's URL.
 
+    Attributes:
+        opened: whether the plugin's cache has been made.
+
     Raises:
         ConfigurationError: no plugin for the scheme, or two.
     """
@@ -88,9 +92,14 @@ class CacheDoor:
     def __init__(self, url: str) -> None:
         url = Url(url)  # rebound at once: a traceback with locals shows a Url without its password
         self._url = url
-        self._cache: Any = None
-        self._opened = False
         self._entry: EntryPoint = plugins.find(plugins.TOKEN_CACHES, url, "MPESA_TOKEN_CACHE")
+        self.start_over()
+        start_over_after_fork(self)
+
+    def start_over(self) -> None:
+        """Open it anew: a forked child shares no connection with its parent."""
+        self._cache: Any = None
+        self.opened = False
 
     def __repr__(self) -> str:
         return f"CacheDoor({self.name})"
@@ -106,10 +115,10 @@ class CacheDoor:
         Raises:
             ConfigurationError: the plugin, a package of its or the URL is not as it must be.
         """
-        if not self._opened:
+        if not self.opened:
             with importing:
                 self._cache = self._checked(self._guarded(lambda: plugins.load(self._entry)(self._url)))
-            self._opened = True
+            self.opened = True
         return self._cache
 
     def call(self, method: str, *arguments: object, timeout: float) -> Any:
@@ -169,20 +178,27 @@ class PatientDoor:
         self._down = False
         self._warm = False
 
-    def ask(self, method: str, *arguments: object, patience: float) -> Any:
+    def ask(self, method: str, *arguments: object, deadline: Deadline) -> Any:
         """Call a method of the cache.
 
+        Args:
+            method: its name.
+            arguments: all but the time-out.
+            deadline: of the whole undertaking; the cache gets a part of it.
+
         Raises:
-            CacheDown: it fails, takes longer than `patience` seconds, or failed a moment ago.
+            CacheDown: it fails, takes too long, failed a moment ago, or there is nothing to share.
             ConfigurationError: as `CacheDoor.cache`.
         """
-        if self._door.cache() is None or self._monotonic() < self._ask_again:
+        if self._monotonic() < self._ask_again:
             raise CacheDown
-        # The first answer takes connecting and a login, too.
-        patience = patience if self._warm else 2 * patience
         try:
+            if self._opened(deadline) is None:
+                raise CacheDown
             answer = bounded(
-                lambda left: self._door.call(method, *arguments, timeout=left.left()), Deadline(patience), self._overdue
+                lambda left: self._door.call(method, *arguments, timeout=left.left()),
+                Deadline(self._patience(deadline)),
+                self._overdue,
             )
         except ConfigurationError:
             raise
@@ -196,6 +212,17 @@ class PatientDoor:
             self._down = False
             log.info("token cache %s: is back", self._door.name)
         return answer
+
+    def _opened(self, deadline: Deadline) -> Any:
+        """The cache; making it is no matter of the cache's speed, but of this machine's."""
+        if self._door.opened:
+            return self._door.cache()
+        return bounded(lambda _: self._door.cache(), deadline.at_most(deadline.left() / 2), self._overdue)
+
+    def _patience(self, deadline: Deadline) -> float:
+        patience = max(BRIEFEST, min(PATIENCE, deadline.left() / 4))
+        # The first answer takes connecting, too.
+        return patience if self._warm else 2 * patience
 
     def warn(self, complaint: str) -> None:
         """Log a warning, unless one was logged a moment ago."""

@@ -12,7 +12,6 @@ from mpesa_secrets.credentials import Credentials
 from mpesa_secrets.deadline import Deadline
 from mpesa_secrets.sealing import Entry, place, seal, unseal
 
-BRIEFEST, PATIENCE = 0.5, 1.0  # seconds for one answer of the cache: a quarter of what is left, within these bounds
 FAILURE_KEPT = 60.0  # seconds that an entry without a token is of any use
 
 
@@ -82,5 +81,4 @@ class Slot:
         return bool(self._ask("store", seal(entry, self.credentials, self._key), until, fence))
 
     def _ask(self, method: str, *arguments: object) -> Any:
-        patience = max(BRIEFEST, min(PATIENCE, self.deadline.left() / 4))
-        return self._cache.ask(method, self._key, *arguments, patience=patience)
+        return self._cache.ask(method, self._key, *arguments, deadline=self.deadline)

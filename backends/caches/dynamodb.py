@@ -17,6 +17,7 @@ from mpesa_secrets.urls import parameter, split
 from ..stores.aws.api import AwsApi
 from ..stores.aws.errors import Refused
 
+_SECONDS = 2.5  # for all attempts of one call; the caller's own bound holds before that
 _KEPT = 3600  # seconds that an item with a lease is kept, whatever else is in it
 
 _FREE = "attribute_not_exists(leased_until) OR leased_until <= :now OR leased_at > :now OR holder = :holder"
@@ -48,11 +49,15 @@ class DynamoDbCache:
         self._api = AwsApi("dynamodb", f"table {table}", region, profile)
         self._wall = wall
 
-    def load(self, key: str, timeout: float) -> bytes | None:
+    def prepare(self) -> None:
+        """Find the login and make the client."""
+        self._api.prepare(_SECONDS)
+
+    def load(self, key: str, timeout: float) -> bytes | None:  # noqa: ARG002  see _SECONDS
         """The newest entry, or None."""
         answer = self._api.call(
             "get_item",
-            timeout,
+            _SECONDS,
             TableName=self._table,
             Key=_key(key),
             ConsistentRead=True,
@@ -61,12 +66,11 @@ class DynamoDbCache:
         entry: bytes | None = answer.get("Item", {}).get("entry", {}).get("B")
         return entry
 
-    def lease(self, key: str, seconds: float, timeout: float) -> int | None:
+    def lease(self, key: str, seconds: float, timeout: float) -> int | None:  # noqa: ARG002
         """A lease, unless one is out."""
         now = self._wall()
         answer = self._update(
             key,
-            timeout,
             _LEASE,
             _FREE,
             # By the clock, so that numbers go on rising even if the item is removed.
@@ -76,27 +80,26 @@ class DynamoDbCache:
         )
         return None if answer is None else int(answer["Attributes"]["fence"]["N"])
 
-    def renew(self, key: str, fence: int, seconds: float, timeout: float) -> bool:
+    def renew(self, key: str, fence: int, seconds: float, timeout: float) -> bool:  # noqa: ARG002
         """Prolong the lease, if it is the last one given."""
         now = self._wall()
         change = "SET leased_at = :now, leased_until = :until"
         numbers = {":fence": fence, ":now": now, ":until": now + seconds}
-        return self._update(key, timeout, change, _LAST, numbers) is not None
+        return self._update(key, change, _LAST, numbers) is not None
 
-    def store(self, key: str, entry: bytes, expires_at: float, fence: int, timeout: float) -> bool:
+    def store(self, key: str, entry: bytes, expires_at: float, fence: int, timeout: float) -> bool:  # noqa: ARG002
         """Replace the entry, if the lease is the last one given."""
         change = "SET entry = :entry, expires_at = :end REMOVE leased_until"
         numbers = {":fence": fence, ":end": int(expires_at) + 1}
-        return self._update(key, timeout, change, _LAST, numbers, {":entry": {"B": entry}}) is not None
+        return self._update(key, change, _LAST, numbers, {":entry": {"B": entry}}) is not None
 
-    def release(self, key: str, fence: int, timeout: float) -> None:
+    def release(self, key: str, fence: int, timeout: float) -> None:  # noqa: ARG002
         """End the lease, if it is the last one given."""
-        self._update(key, timeout, "REMOVE leased_until", _LAST, {":fence": fence})
+        self._update(key, "REMOVE leased_until", _LAST, {":fence": fence})
 
     def _update(
         self,
         key: str,
-        timeout: float,
         change: str,
         condition: str,
         numbers: Mapping[str, float],
@@ -106,7 +109,7 @@ class DynamoDbCache:
         try:
             return self._api.call(
                 "update_item",
-                timeout,
+                _SECONDS,
                 TableName=self._table,
                 Key=_key(key),
                 UpdateExpression=change,
@@ -126,19 +129,20 @@ def _key(key: str) -> dict[str, Any]:
 
 
 def open_cache(url: str) -> DynamoDbCache:
-    """The cache for `dynamodb://TABLE?region=&profile=`. Does no I/O.
+    """The cache for `dynamodb://TABLE?region=&profile=`. Looks for a login, and asks no table.
 
     Raises:
-        ConfigurationError: the URL has another shape.
+        ConfigurationError: the URL has another shape, or there is no login.
+        StoreUnavailable, AccessDenied: the login cannot be had now.
         ModuleNotFoundError: botocore is not installed.
     """
-    import botocore.session  # noqa: F401  takes a while, and must not count as the table's slowness
-
     parts = split(url)
     # Not hostname, which is in lower case: a table's name is not.
     if not parts.netloc or parts.path.strip("/") or parts.fragment:
         raise ConfigurationError("MPESA_TOKEN_CACHE: a table and no more is wanted", hint="dynamodb://TABLE?region=…")
-    return DynamoDbCache(parts.netloc, parameter(url, "region"), parameter(url, "profile"))
+    cache = DynamoDbCache(parts.netloc, parameter(url, "region"), parameter(url, "profile"))
+    cache.prepare()
+    return cache
 
 
 open_cache.url_form = "dynamodb://TABLE?region="  # type: ignore[attr-defined]  # shown by `mpesa-secrets backends`

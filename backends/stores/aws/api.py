@@ -45,6 +45,14 @@ class AwsApi:
         self._new = functools.partial(_Clients, service, what, region, profile)
         self._clients: dict[int, _Clients] = {}
 
+    def prepare(self, timeout: float) -> None:
+        """Make the client for calls of so many seconds now; what takes a while should not be taken for AWS's slowness.
+
+        Raises:
+            ConfigurationError, AccessDenied, StoreUnavailable: as `call`.
+        """
+        self._own_clients().get(_wait(timeout))
+
     def call(
         self,
         operation: str,
@@ -87,9 +95,7 @@ class AwsApi:
     ) -> dict[str, Any]:
         if deadline.over():
             raise StoreUnavailable(f"{self._what}: no time left to ask AWS")
-        # A forked child must share neither connections nor locks with its parent.
-        clients = self._clients.setdefault(os.getpid(), self._new())
-        client = clients.get(_wait(deadline.left()))
+        client = self._own_clients().get(_wait(deadline.left()))
         try:
             return getattr(client, operation)(**parameters, **hidden())  # type: ignore[no-any-return]
         except MpesaSecretsError:
@@ -98,6 +104,10 @@ class AwsApi:
             failure = translated(error, self._what)
         # Raised out here, it does not drag the foreign exception along.
         raise failure
+
+    def _own_clients(self) -> _Clients:
+        # A forked child must share neither connections nor locks with its parent.
+        return self._clients.setdefault(os.getpid(), self._new())
 
 
 class _Clients:
