@@ -22,7 +22,7 @@ LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"(?:(?<=[`$(|;&\s])|^)mpesa-secrets(?: +[^`\n]+)", re.MULTILINE)
 ENDS = re.compile(r"[|;&<>()]+")
 REGISTRIES = re.compile(
-    r"pypi|pythonhosted|registry\.|ghcr\.io|docker\.io|index-url|find-links|/opt/|artifactory", re.IGNORECASE
+    r"pypi|pythonhosted|registry\.|ghcr\.io|docker\.io|index-url|find-links|artifactory", re.IGNORECASE
 )
 
 
