@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mpesa_secrets.simulator import Simulator
-from tests.rotation_kills import kill, span
+from tests.rotation_kills import Killer
 from tests.rotation_places import KINDS, VERSIONED, AwsPlace, DotenvPlace, KvPlace, OneByOne, Place, fields, pair
 from tests.rotation_worker import winner, workers
 from tests.servers.aws import Aws
@@ -57,8 +57,8 @@ def daraja() -> Iterator[Simulator]:
 def kills(place: Place, running: Simulator, times: int) -> str:
     """Kill so many rotations; returns where they were hit and what was current then."""
     os.environ.update(place.variables())
-    within = span(place, running)
-    found = [kill(place.another(), running, within) for _ in range(times)]
+    killer = Killer(place, running)
+    found = [killer.kill(place.another()) for _ in range(times)]
     steps = Counter(each.step for each in found)
     pairs = Counter("old" if each.pair == 1 else "new" for each in found)
     left = sum(each.left for each in found)
