@@ -25,46 +25,58 @@ class Killed(NamedTuple):
     rerun: str
 
 
-def span(place: Place, daraja: Simulator) -> tuple[float, float]:
-    """Seconds from a process's start until it asks Daraja, and from there until its end."""
-    started = time.time()
-    process = _start(place, daraja)
-    process.communicate(_pair())
-    assert process.returncode == 0
-    asked = daraja.token_requests[-1].time
-    return asked - started, time.time() - asked
+class Killer:
+    """Kills rotations of one kind of place, and learns how long they live."""
 
+    def __init__(self, place: Place, daraja: Simulator) -> None:
+        self._daraja = daraja
+        started = time.time()
+        process = _start(place, daraja)
+        process.communicate(_pair())
+        assert process.returncode == 0
+        asked = daraja.token_requests[-1].time
+        self._before, self._after = asked - started, time.time() - asked
 
-def kill(place: Place, daraja: Simulator, within: tuple[float, float]) -> Killed:
-    """One kill -9 at a random moment; AssertionError where anything is lost or a rerun does not mend it."""
-    process = _start(place, daraja)
-    assert process.stdin is not None
-    process.stdin.write(_pair())
-    process.stdin.close()
-    _wait(daraja, within)
-    process.kill()
-    assert process.stderr is not None
-    told = process.stderr.read().splitlines()
-    process.wait()
-    process.stderr.close()
-    found, left = place.get(), bool(place.leftovers())
-    assert found in (OLD, NEW), "a neighbour is lost"
-    again = rotation(place, daraja).rotate(lambda: NewPair(pair(2)))
-    assert again.outcome in ("rotated", "unchanged")
-    assert (place.get(), place.leftovers()) == (NEW, [])
-    steps = [line.split()[1] for line in told if line.startswith("ok ")]
-    return Killed(steps[-1] if steps else "start", 1 if found == OLD else 2, left, again.outcome)
+    def kill(self, place: Place) -> Killed:
+        """One kill -9 at a random moment of a rotation that is under way.
 
+        AssertionError where anything is lost, or a rerun does not mend it.
+        """
+        while (told := self._killed(place)) is None:
+            place = place.another()
+        found, left = place.get(), bool(place.leftovers())
+        assert found in (OLD, NEW), "a neighbour is lost"
+        again = rotation(place, self._daraja).rotate(lambda: NewPair(pair(2)))
+        assert again.outcome in ("rotated", "unchanged")
+        assert (place.get(), place.leftovers()) == (NEW, [])
+        return Killed(told, 1 if found == OLD else 2, left, again.outcome)
 
-def _wait(daraja: Simulator, within: tuple[float, float]) -> None:
-    """Until a random moment: one in five before Daraja is asked, the others while the store is changed."""
-    if random.random() < 0.2:
-        time.sleep(random.uniform(0.5, 1.0) * within[0])
-        return
-    before, patience = len(daraja.token_requests), time.monotonic() + 30
-    while len(daraja.token_requests) == before and time.monotonic() < patience:
-        time.sleep(0.001)
-    time.sleep(random.uniform(0, within[1]))
+    def _killed(self, place: Place) -> str | None:
+        """The last step that the process told of, or None where it had ended before."""
+        process = _start(place, self._daraja)
+        assert process.stdin is not None
+        process.stdin.write(_pair())
+        process.stdin.close()
+        process.stdin = None
+        self._wait()
+        process.kill()
+        _, told = process.communicate()
+        if process.returncode == 0:
+            self._after *= 0.8
+            return None
+        self._after *= 1.05
+        steps = [line.split()[1] for line in told.splitlines() if line.startswith("ok ")]
+        return steps[-1] if steps else "start"
+
+    def _wait(self) -> None:
+        """Until a random moment: one in five before Daraja is asked, the others while the store is changed."""
+        if random.random() < 0.2:
+            time.sleep(random.uniform(0.5, 1.0) * self._before)
+            return
+        before, patience = len(self._daraja.token_requests), time.monotonic() + 30
+        while len(self._daraja.token_requests) == before and time.monotonic() < patience:
+            time.sleep(0.001)
+        time.sleep(random.uniform(0, self._after))
 
 
 def _pair() -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mpesa_secrets.simulator import Simulator
-from tests.rotation_kills import kill, span
+from tests.rotation_kills import Killer
 from tests.rotation_places import KINDS, place_of
 
 TIMES = 6  # `python -m tests.benchmarks.rotations kills` does it 200 times
@@ -20,6 +20,6 @@ def test_a_killed_rotation_is_mended_by_a_rerun(kind: str, many_pairs: Simulator
     with pytest.MonkeyPatch.context() as patched:
         for name, value in place.variables().items():
             patched.setenv(name, value)
-        within = span(place, many_pairs)
+        killer = Killer(place, many_pairs)
         for _ in range(TIMES):
-            kill(place.another(), many_pairs, within)
+            killer.kill(place.another())
