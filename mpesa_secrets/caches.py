@@ -33,7 +33,8 @@ from mpesa_secrets.urls import Url, redacted
 T = TypeVar("T")
 
 METHODS = ("load", "lease", "renew", "store", "release")
-BRIEFEST, PATIENCE = 0.5, 1.0  # seconds for one answer of the cache: a quarter of what is left, within these bounds
+BRIEFEST, PATIENCE = 0.5, 2.5  # seconds for one answer of the cache: a quarter of what is left, within these bounds
+HASTE = 1.0  # seconds of patience below which a late answer does not count against the cache
 HOLD_OFF = 5.0  # seconds in which a cache that failed is left alone
 QUIET = 60.0  # seconds between two warnings
 
@@ -163,6 +164,10 @@ class CacheDown(Exception):
     """The cache cannot serve now: go on without it. Never reaches a caller of the library."""
 
 
+class _Late(StoreUnavailable):
+    """We did not wait any longer."""
+
+
 class PatientDoor:
     """A token cache that may fail: it is asked briefly, and left alone for a while once it has failed.
 
@@ -192,17 +197,20 @@ class PatientDoor:
         """
         if self._monotonic() < self._ask_again:
             raise CacheDown
+        patience = self._patience(deadline)
         try:
             if self._opened(deadline) is None:
                 raise CacheDown
             answer = bounded(
                 lambda left: self._door.call(method, *arguments, timeout=left.left()),
-                Deadline(self._patience(deadline)),
+                Deadline(patience),
                 self._overdue,
             )
         except ConfigurationError:
             raise
         except MpesaSecretsError as error:
+            if patience < HASTE and isinstance(error, _Late):
+                raise CacheDown from None  # who is in a hurry has learnt nothing about the cache
             self._ask_again = self._monotonic() + HOLD_OFF
             self._down = True
             self.warn(f"{error}; this process goes on with its own copy")
@@ -220,9 +228,9 @@ class PatientDoor:
         return bounded(lambda _: self._door.cache(), deadline.at_most(deadline.left() / 2), self._overdue)
 
     def _patience(self, deadline: Deadline) -> float:
-        patience = max(BRIEFEST, min(PATIENCE, deadline.left() / 4))
-        # The first answer takes connecting, too.
-        return patience if self._warm else 2 * patience
+        # The first answer takes connecting and a cold machine's own time, too.
+        longest = PATIENCE if self._warm else 2 * PATIENCE
+        return max(BRIEFEST, min(longest, deadline.left() / 4))
 
     def warn(self, complaint: str) -> None:
         """Log a warning, unless one was logged a moment ago."""
@@ -236,4 +244,4 @@ class PatientDoor:
         return self._door.name
 
     def _overdue(self) -> MpesaSecretsError:
-        return StoreUnavailable("no answer in time")
+        return _Late("no answer in time")

@@ -149,10 +149,13 @@ class TokenHolder:
             left = min(token.expires_at - now.wall, token.lifetime)
             margin = min(MARGIN, token.lifetime / 5)
             self._end = now.later(left)
-            # Everybody who shares a token begins to look at the same time, and one of them refreshes later.
-            tries, looks = (random.uniform(0.5, 0.9), 1.0) if self._shared else (random.uniform(0.8, 1.0),) * 2
-            self._next_try = now.later(left - margin * tries)
-            pause = left - margin * looks
+            pause = left - margin * random.uniform(0.8, 1.0)
+            self._next_try = now.later(pause)
+            if self._shared:
+                # The first of many refreshes at nine tenths of the margin; the others look a moment later, not all at
+                # the same.
+                self._next_try = now.later(left - margin * random.uniform(0.5, 0.9))
+                pause = left - 0.9 * margin + random.uniform(0.0, min(LOOK, margin / 10))
             if previous is not None and token.expires_at <= previous.expires_at + 1:
                 self._next_try = now.later(HOLD_OFF)
                 pause = max(pause, LOOK)

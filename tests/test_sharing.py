@@ -164,7 +164,7 @@ def test_cache_is_asked_once_a_second_in_the_margin_and_never_before(
         hand.tick(60)
         client.token()
     assert not caplog.records
-    hand.tick(3599 - 3000 - 299)
+    hand.tick(3599 - 3000 - 265)
     client.token()
     assert "token cache" in caplog.text
 

@@ -6,18 +6,19 @@ of those who ask: where these differ by more than a lease lasts, a token more ma
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Mapping
 from secrets import token_hex
 from typing import Any
 
-from mpesa_secrets.errors import ConfigurationError
+from mpesa_secrets.errors import ConfigurationError, StoreUnavailable
 from mpesa_secrets.urls import parameter, split
 
 from ..stores.aws.api import AwsApi
 from ..stores.aws.errors import Refused
 
-_SECONDS = 2.5  # for all attempts of one call; the caller's own bound holds before that
+_WAIT = 2.0  # seconds for connecting, and for an answer; the caller's own bound holds before that
 _KEPT = 3600  # seconds that an item with a lease is kept, whatever else is in it
 
 _FREE = "attribute_not_exists(leased_until) OR leased_until <= :now OR leased_at > :now OR holder = :holder"
@@ -51,14 +52,12 @@ class DynamoDbCache:
 
     def prepare(self) -> None:
         """Find the login and make the client."""
-        self._api.prepare(_SECONDS)
+        self._api.prepare(_WAIT)
 
-    def load(self, key: str, timeout: float) -> bytes | None:  # noqa: ARG002  see _SECONDS
+    def load(self, key: str, timeout: float) -> bytes | None:  # noqa: ARG002  see _WAIT
         """The newest entry, or None."""
-        answer = self._api.call(
+        answer = self._call(
             "get_item",
-            _SECONDS,
-            TableName=self._table,
             Key=_key(key),
             ConsistentRead=True,
             ProjectionExpression="entry",
@@ -107,10 +106,8 @@ class DynamoDbCache:
     ) -> dict[str, Any] | None:
         """The answer, or None where the condition does not hold."""
         try:
-            return self._api.call(
+            return self._call(
                 "update_item",
-                _SECONDS,
-                TableName=self._table,
                 Key=_key(key),
                 UpdateExpression=change,
                 ConditionExpression=condition,
@@ -122,6 +119,14 @@ class DynamoDbCache:
             if refusal.code == "ConditionalCheckFailedException":
                 return None
             raise
+
+    def _call(self, operation: str, **parameters: object) -> dict[str, Any]:
+        """Once more after a lost connection: AWS closes those that were idle."""
+        try:
+            return self._api.once(operation, _WAIT, TableName=self._table, **parameters)
+        except StoreUnavailable:
+            time.sleep(random.uniform(0.0, 0.2))
+            return self._api.once(operation, _WAIT, TableName=self._table, **parameters)
 
 
 def _key(key: str) -> dict[str, Any]:

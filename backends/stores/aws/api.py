@@ -45,13 +45,23 @@ class AwsApi:
         self._new = functools.partial(_Clients, service, what, region, profile)
         self._clients: dict[int, _Clients] = {}
 
-    def prepare(self, timeout: float) -> None:
-        """Make the client for calls of so many seconds now; what takes a while should not be taken for AWS's slowness.
+    def prepare(self, wait: float) -> None:
+        """Make the client for `once` now: what takes a while should not be taken for AWS's slowness.
 
         Raises:
             ConfigurationError, AccessDenied, StoreUnavailable: as `call`.
         """
-        self._own_clients().get(_wait(timeout))
+        self._own_clients().get(wait)
+
+    def once(self, operation: str, wait: float, /, **parameters: object) -> dict[str, Any]:
+        """Call one operation, and not again; raises what `call` raises.
+
+        Args:
+            operation: botocore's method.
+            wait: seconds for connecting, and again for each wait for an answer; always the same, for each has a client.
+            parameters: as botocore takes them.
+        """
+        return self._by(self._own_clients().get(wait), operation, dict, parameters)
 
     def call(
         self,
@@ -95,7 +105,11 @@ class AwsApi:
     ) -> dict[str, Any]:
         if deadline.over():
             raise StoreUnavailable(f"{self._what}: no time left to ask AWS")
-        client = self._own_clients().get(_wait(deadline.left()))
+        return self._by(self._own_clients().get(_wait(deadline.left())), operation, hidden, parameters)
+
+    def _by(
+        self, client: Any, operation: str, hidden: Callable[[], dict[str, object]], parameters: dict[str, object]
+    ) -> dict[str, Any]:
         try:
             return getattr(client, operation)(**parameters, **hidden())  # type: ignore[no-any-return]
         except MpesaSecretsError:
