@@ -9,39 +9,16 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 from dotenv import dotenv_values
 
 from mpesa_secrets.simulator import Simulator
+from tests.extension_store import EXPECTED, NASTY, PAIR, leading_to, printed
 from tests.leaks import shows
 from tests.program import KEY, PROGRAM, SECRET, run, variables
 from tests.servers.extension import ExtensionServer
 
-# What occurs in secrets and has a meaning for some shell, parser or runner.
-NASTY = {
-    "quotes": "it's \"so\" '' \"\" '\\'' \\\"",
-    "dollar": "$HOME ${HOME} $(echo no) `echo no` $$ $'x'",
-    "backslash": "\\ \\n \\\\ \\",
-    "newlines": "first\nsecond\n\n  third\nEOF\n",
-    "returns": "a\rb\r\nc\r",
-    "blanks": "  \t around \t ",
-    "comment": "a # b #c",
-    "bang": "!! !x ^a^b^",
-    "equals": "=a=b=",
-    "glob": "* ? [a] ~ {a,b}",
-    "operators": "; & | < > ( ) && ||",
-    "empty": "",
-    "percent": "%0A %25 %% 100%",
-    "commands": "::set-output name=x::y\n::stop-commands::z",
-    "delimiter": "x<<EOF\nEOF",
-    "letters": "Safaricom \u00e9 \u4e2d \U0001f600 \u0085 \u2028 \x7f \x01 \x1b[31m",
-    "breaks": "a\x0bb\x0cc\x08\x07",
-    "dash": "-n",
-}
-PAIR = {"MPESA_CONSUMER_KEY": KEY, "MPESA_CONSUMER_SECRET": SECRET}
-EXPECTED = {**PAIR, **{f"MPESA_{name.upper()}": value for name, value in NASTY.items()}}
 SHELLS = [shell for shell in ("sh", "dash", "bash", "zsh", "ksh", "busybox") if shutil.which(shell)]
 
 
@@ -51,26 +28,6 @@ def extension() -> Iterator[ExtensionServer]:
     with ExtensionServer() as server:
         server.hold("mpesa", {"consumer_key": KEY, "consumer_secret": SECRET, **NASTY})
         yield server
-
-
-def leading_to(extension: ExtensionServer) -> dict[str, str]:
-    """The environment of a caller."""
-    return {
-        "PATH": os.environ["PATH"],
-        "HOME": os.environ["HOME"],
-        "LC_ALL": "C.UTF-8",
-        "MPESA_SECRETS_URL": "aws://mpesa?via=extension",
-        "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": extension.port,
-        "AWS_TOKEN": extension.token,
-    }
-
-
-def printed(extension: ExtensionServer, form: str, *arguments: str, **more: str) -> bytes:
-    """What a run with everything prints, byte for byte."""
-    command = [*PROGRAM, "export", "--format", form, "--all", *arguments]
-    done = subprocess.run(command, env={**leading_to(extension), **more}, capture_output=True, check=True)
-    assert done.stderr == b""
-    return done.stdout
 
 
 def seen_after(script: str, shell: str, environment: dict[str, str]) -> dict[str, str]:
@@ -153,74 +110,6 @@ def test_json_holds_any_text(extension: ExtensionServer) -> None:
     """On one line."""
     assert json.loads(printed(extension, "json")) == EXPECTED
     assert printed(extension, "json").count(b"\n") == 1
-
-
-def as_the_runner_reads(text: str) -> dict[str, str]:
-    """What GitHub's runner makes of $GITHUB_ENV.
-
-    Written after its FileCommandManager.cs: lines end with a line feed, `NAME<<DELIMITER` begins a value that ends
-    before the line feed before the line that is the delimiter, `NAME=value` is a whole one, empty lines do not count.
-    """
-    found, lines = {}, iter(text.split("\n"))
-    for line in lines:
-        name, mark, rest = line.partition("<<" if "<<" in line.partition("=")[0] else "=")
-        if not line:
-            continue
-        assert mark, line
-        value = rest
-        if mark == "<<":
-            inside = []
-            while (inner := next(lines)) != rest:
-                inside.append(inner)
-            value = "\n".join(inside)
-        found[name] = value
-    return found
-
-
-def test_github_file_is_read_back_by_the_runner(extension: ExtensionServer, tmp_path: Path) -> None:
-    """Every value, behind what other steps wrote, even without an end of line."""
-    file = tmp_path / "env"
-    file.write_bytes(b"OTHER=1")
-    printed(extension, "github", GITHUB_ENV=str(file))
-    assert as_the_runner_reads(file.read_bytes().decode()) == {"OTHER": "1", **EXPECTED}
-
-
-def test_github_delimiter_cannot_be_foreseen(extension: ExtensionServer, tmp_path: Path) -> None:
-    """Or a value could end itself and set other variables."""
-    file = tmp_path / "env"
-    for _ in range(2):
-        printed(extension, "github", GITHUB_ENV=str(file))
-    delimiters = [line.partition("<<")[2] for line in file.read_text().splitlines() if line.startswith("MPESA_")]
-    assert len(set(delimiters)) == len(delimiters) == 2 * len(EXPECTED)
-    assert file.stat().st_mode & 0o777 == 0o600
-
-
-def test_github_masks_every_value_and_every_line_of_it(extension: ExtensionServer, tmp_path: Path) -> None:
-    """Escaped as a workflow command's data; nothing else is printed, and nothing twice escaped."""
-    output = printed(extension, "github", GITHUB_ENV=str(tmp_path / "env")).decode()
-    lines = output.removesuffix("\n").split("\n")
-    assert all(line.startswith("::add-mask::") and "\r" not in line for line in lines)
-    masked = {unquote(line.removeprefix("::add-mask::")) for line in lines}
-    values = [value for value in EXPECTED.values() if value.strip()]
-    parts = [part for value in values for part in value.replace("\r", "\n").split("\n") if part.strip()]
-    assert masked == {*values, *parts}
-
-
-def test_github_does_not_mask_true_and_false(extension: ExtensionServer, tmp_path: Path) -> None:
-    """No log could be read any more; numbers may be a PIN."""
-    extension.hold("mpesa", {"consumer_key": KEY, "consumer_secret": SECRET, "live": True, "pin": 482915})
-    output = printed(extension, "github", GITHUB_ENV=str(tmp_path / "env")).decode()
-    assert output.split() == [f"::add-mask::{value}" for value in (KEY, SECRET, "482915")]
-
-
-def test_github_without_its_file_is_a_configuration_error(extension: ExtensionServer, tmp_path: Path) -> None:
-    """Before anything is read or printed."""
-    for file in ({}, {"GITHUB_ENV": ""}):
-        result = run("export", "--format", "github", environment={**leading_to(extension), **file})
-        assert result.failed(3) == "GITHUB_ENV: not set"
-    assert extension.requests == []
-    result = run("export", "--format", "github", environment={**leading_to(extension), "GITHUB_ENV": str(tmp_path)})
-    assert result.failed(3) == f"GITHUB_ENV {tmp_path}: Is a directory"
 
 
 def test_token_is_exported_if_it_is_wanted() -> None:
