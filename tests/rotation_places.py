@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from mpesa_secrets_backends.stores.vault import http as vault_http
 
 from mpesa_secrets.credentials import Credentials
-from mpesa_secrets.rotation import NewPair, Report, Rotation
+from mpesa_secrets.rotation import NewPair, Report, Rotation, change, reading
 from mpesa_secrets.settings import Settings
 from mpesa_secrets.simulator import Simulator
 from tests.servers.aws import Aws
@@ -241,6 +242,14 @@ def place_of(kind: str, request: pytest.FixtureRequest) -> Place:
     if kind == "aws":
         return AwsPlace(request.getfixturevalue("aws"))
     return KvPlace(request.getfixturevalue("openbao"), request.getfixturevalue(f"{kind}_mount"), int(kind[-1]))
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests in which the number of tries counts, not the time between them."""
+    monkeypatch.setattr(change, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(reading, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(vault_http, "PAUSES", (0.01, 0.01, 0.01))
 
 
 @pytest.fixture

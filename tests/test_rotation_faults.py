@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mpesa_secrets_backends.stores.vault import http as vault_http
 
 from mpesa_secrets.errors import AccessDenied, Conflict, MpesaSecretsError, RollbackFailed, StoreUnavailable
-from mpesa_secrets.rotation import Report, Rotation, Step, change, reading
+from mpesa_secrets.rotation import Report, Rotation, Step
 from mpesa_secrets.settings import Settings
 from mpesa_secrets.simulator import Simulator
 from tests.rotation_places import (
@@ -33,16 +32,9 @@ from tests.servers.loopback import Answer, LoopbackServer, Request, forward
 
 Lead = Callable[[Mapping[str, str]], None]
 MakeProxy = Callable[[str], FaultyProxy]
+pytestmark = pytest.mark.usefixtures("short_pauses")
 FAULTS = ("drop-before", "drop-after", "500", "500-after", "corrupt", "403")
 OLD_IS_CURRENT = {4, 5, 6, 7, 8}
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The number of tries is what counts here, not the time between them."""
-    monkeypatch.setattr(change, "PAUSES", (0.01, 0.01, 0.01))
-    monkeypatch.setattr(reading, "PAUSES", (0.01, 0.01, 0.01))
-    monkeypatch.setattr(vault_http, "PAUSES", (0.01, 0.01, 0.01))
 
 
 def is_from(position: int, proxy: FaultyProxy, asked: Request) -> bool:
@@ -164,6 +156,36 @@ class Lagging(LoopbackServer):
                 # What puts it right again is seen at last.
                 left["stale"] = lasting if left["stale"] == 0 else 0
             return found
+
+        super().__init__(answer)
+
+
+@pytest.mark.parametrize("kind", ["kv2", "aws"])
+def test_a_store_that_gives_back_something_else_is_put_back(
+    kind: str, many_pairs: Simulator, request: Any, lead: Lead
+) -> None:
+    """A neighbour that came back as another type is as bad as a wrong secret."""
+    place = place_of(kind, request)
+    with Altering(place.upstream) as server:
+        lead(place.variables(server.url))
+        attempt = rotation(place, many_pairs)
+        code = ended(attempt)
+    assert [step.step for step in attempt.report.steps if not step.ok] == ["read-back"]
+    assert code == 8
+    assert_agrees(code, place, attempt.report)
+
+
+class Altering(LoopbackServer):
+    """Turns a number in the first write into a text."""
+
+    def __init__(self, upstream: str) -> None:
+        altered: list[Request] = []
+
+        def answer(request: Request) -> Answer:
+            if b"174379" in request.body and not altered:
+                altered.append(request)
+                request.body = request.body.replace(b"174379", b"174.37")
+            return forward(request, upstream)
 
         super().__init__(answer)
 

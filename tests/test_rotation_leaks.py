@@ -17,6 +17,7 @@ from tests.rotation_places import KINDS, NETWORKED, Place, bring, fields, pair, 
 from tests.servers.faulty import FaultyProxy
 
 Lead = Callable[[Mapping[str, str]], None]
+pytestmark = pytest.mark.usefixtures("short_pauses")
 SECRETS = [pair(number).consumer_secret for number in (1, 2, 3)]
 
 
