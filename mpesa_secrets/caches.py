@@ -20,11 +20,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from importlib.metadata import EntryPoint
 from typing import Any, Protocol, TypeVar
 
 from mpesa_secrets import plugins
 from mpesa_secrets.deadline import Deadline
+from mpesa_secrets.entries import Entry
 from mpesa_secrets.errors import ConfigurationError, MpesaSecretsError, StoreError, StoreUnavailable
 from mpesa_secrets.flights import bounded, importing, start_over_after_fork
 from mpesa_secrets.stores import place_of
@@ -93,7 +93,7 @@ class CacheDoor:
     def __init__(self, url: str) -> None:
         url = Url(url)  # rebound at once: a traceback with locals shows a Url without its password
         self._url = url
-        self._entry: EntryPoint = plugins.find(plugins.TOKEN_CACHES, url, "MPESA_TOKEN_CACHE")
+        self._entry: Entry = plugins.find(plugins.TOKEN_CACHES, url, "MPESA_TOKEN_CACHE")
         self.start_over()
         start_over_after_fork(self)
 
@@ -225,12 +225,13 @@ class PatientDoor:
         """The cache; making it is no matter of the cache's speed, but of this machine's."""
         if self._door.opened:
             return self._door.cache()
-        return bounded(lambda _: self._door.cache(), deadline.at_most(deadline.left() / 2), self._overdue)
+        return bounded(lambda _: self._door.cache(), deadline.at_most(deadline.left() * 3 / 4), self._overdue)
 
     def _patience(self, deadline: Deadline) -> float:
+        if self._warm:
+            return max(BRIEFEST, min(PATIENCE, deadline.left() / 4))
         # The first answer takes connecting and a cold machine's own time, too.
-        longest = PATIENCE if self._warm else 2 * PATIENCE
-        return max(BRIEFEST, min(longest, deadline.left() / 4))
+        return max(BRIEFEST, min(2 * PATIENCE, deadline.left() / 2))
 
     def warn(self, complaint: str) -> None:
         """Log a warning, unless one was logged a moment ago."""
