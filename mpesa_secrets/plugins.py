@@ -5,11 +5,10 @@ Looking up a name reads the installed distributions' metadata and imports nothin
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any, NamedTuple
 
+from mpesa_secrets.entries import Entry, everything, named
 from mpesa_secrets.errors import ConfigurationError
 from mpesa_secrets.urls import redacted, scheme_of
 
@@ -26,12 +25,7 @@ class Plugin(NamedTuple):
     version: str
 
 
-@functools.cache
-def _entries(group: str) -> EntryPoints:
-    return entry_points(group=group)
-
-
-def find(group: str, url: str, setting: str) -> EntryPoint:
+def find(group: str, url: str, setting: str) -> Entry:
     """The one entry point that serves this URL's scheme.
 
     Args:
@@ -43,9 +37,9 @@ def find(group: str, url: str, setting: str) -> EntryPoint:
         ConfigurationError: nobody claims the scheme, or two distributions do.
     """
     scheme = scheme_of(url, setting)
-    claims = list(_entries(group).select(name=scheme))
+    claims = named(group, scheme)
     if not claims:
-        known = ", ".join(sorted(_entries(group).names)) or "none"
+        known = ", ".join(sorted({entry.name for entry in everything(group)})) or "none"
         raise ConfigurationError(
             f"{setting} {redacted(url)}: no plugin for the scheme {scheme!r}", hint=f"installed are: {known}"
         )
@@ -59,7 +53,7 @@ def find(group: str, url: str, setting: str) -> EntryPoint:
     return claims[0]
 
 
-def load(entry: EntryPoint) -> Callable[[str], Any]:
+def load(entry: Entry) -> Callable[[str], Any]:
     """Import a plugin and return its callable, which makes a store or a cache of a URL.
 
     Raises:
@@ -76,7 +70,7 @@ def load(entry: EntryPoint) -> Callable[[str], Any]:
     return factory  # type: ignore[no-any-return]  # what an entry point loads is untyped
 
 
-def missing_package(entry: EntryPoint, error: ModuleNotFoundError) -> ConfigurationError:
+def missing_package(entry: Entry, error: ModuleNotFoundError) -> ConfigurationError:
     """The error for a package that a plugin needs and that is not installed, with the line that installs it."""
     extras = f"[{','.join(entry.extras)}]" if entry.extras else ""
     return ConfigurationError(
@@ -87,24 +81,24 @@ def missing_package(entry: EntryPoint, error: ModuleNotFoundError) -> Configurat
 
 def installed(group: str) -> list[Plugin]:
     """Every plugin of a group, by scheme; one that cannot be imported is listed with its scheme alone."""
-    entries = sorted(_entries(group), key=lambda entry: (entry.name, _distribution(entry)))
+    entries = sorted(everything(group), key=lambda entry: (entry.name, _distribution(entry)))
     return [Plugin(entry.name, _url_form(entry), _distribution(entry), _version(entry)) for entry in entries]
 
 
-def _url_form(entry: EntryPoint) -> str:
+def _url_form(entry: Entry) -> str:
     try:
         return str(getattr(load(entry), "url_form", f"{entry.name}://"))
     except ConfigurationError:
         return f"{entry.name}://"
 
 
-def _named(entry: EntryPoint) -> str:
+def _named(entry: Entry) -> str:
     return f"plugin {entry.name} of {_distribution(entry)}"
 
 
-def _distribution(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist else "an unknown distribution"
+def _distribution(entry: Entry) -> str:
+    return entry.about("Name") or "an unknown distribution"
 
 
-def _version(entry: EntryPoint) -> str:
-    return entry.dist.version if entry.dist else ""
+def _version(entry: Entry) -> str:
+    return entry.about("Version")

@@ -18,11 +18,11 @@ secrets out of their texts.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import EntryPoint
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from mpesa_secrets import plugins
 from mpesa_secrets.credentials import Credentials, PairFields, Secret
+from mpesa_secrets.entries import Entry
 from mpesa_secrets.errors import ConfigurationError, MpesaSecretsError, StoreError
 from mpesa_secrets.flights import importing
 from mpesa_secrets.urls import Url, parameter, redacted
@@ -108,7 +108,7 @@ class StoreDoor:
         url = Url(url)  # rebound at once: a traceback with locals shows a Url without its password
         self.url = url
         self.pair_fields = PairFields(parameter(url, "key_field"), parameter(url, "secret_field"))
-        self._entry: EntryPoint = plugins.find(plugins.STORES, url, "MPESA_SECRETS_URL")
+        self._entry: Entry = plugins.find(plugins.STORES, url, "MPESA_SECRETS_URL")
         self._store: Any = None
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mpesa_secrets import MpesaSecretsError, Secret, plugins
+from mpesa_secrets import MpesaSecretsError, Secret
 
 _shelves: dict[str, Shelf] = {}
 
@@ -74,7 +74,6 @@ def install(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: shelf\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text("[mpesa_secrets.backends]\nshelf = tests.shelf:open_shelf\n")
     monkeypatch.syspath_prepend(str(directory))
-    plugins._entries.cache_clear()
 
 
 def together(number: int, action: object) -> list[object]:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from mpesa_secrets import plugins
 from mpesa_secrets.credentials import Secret
 from mpesa_secrets.errors import (
     AccessDenied,
@@ -50,12 +49,10 @@ def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     def acme(source: str) -> None:
         install(tmp_path, "acme-store", {"acme": "acme_store:Store"}, {"acme_store": source})
         monkeypatch.syspath_prepend(tmp_path)
-        plugins._entries.cache_clear()
 
     yield acme
     sys.modules.pop("acme_store", None)
     monkeypatch.undo()
-    plugins._entries.cache_clear()
 
 
 def test_an_unknown_scheme_fails_at_once() -> None:
