@@ -35,13 +35,13 @@ variable "operator_arns" {
 }
 
 variable "layer_path" {
-  description = "Zip of the layer with mpesa-secrets, as `make layer` builds it."
+  description = "Zip of the layer with mpesa-secrets, as `make layer LAYER='--shared x86_64 --python-version 3.13'` builds it."
   type        = string
   default     = "../../../dist/mpesa-secrets-layer.zip"
 
   validation {
     condition     = fileexists(var.layer_path)
-    error_message = "There is no such file. Run `make layer` first."
+    error_message = "There is no such file. Run `make layer LAYER='--shared x86_64 --python-version 3.13'` first."
   }
 }
 
