@@ -20,6 +20,7 @@ from mpesa_secrets.simulator import Simulator
 from tests.rotation_places import (
     NETWORKED,
     DotenvPlace,
+    KvPlace,
     Place,
     bring,
     fields,
@@ -280,10 +281,10 @@ def test_another_writer_while_we_write_is_a_conflict(
     assert attempt.report.current == (file.version(), pair(3).fingerprint)
 
 
-def test_a_login_that_is_gone_before_the_state_is_put_back_is_no_quiet_end(
+def test_a_login_that_is_gone_half_way_is_no_reason_to_stop(
     many_pairs: Simulator, request: Any, lead: Lead, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing can be read any more, and readers may see a pair that was not confirmed: that is code 9."""
+    """The one that wrote is still good for reading back."""
     place = place_of("kv2", request)
     lead(place.variables())
 
@@ -291,7 +292,34 @@ def test_a_login_that_is_gone_before_the_state_is_put_back_is_no_quiet_end(
         if step.step == "write":
             monkeypatch.delenv("VAULT_TOKEN")
 
-    attempt = rotation(place, many_pairs, tell=log_out)
+    rotation(place, many_pairs, tell=log_out).rotate(bring(2))
+    assert place.get() == fields(2)
+
+
+def test_a_login_that_works_only_once_is_enough(many_pairs: Simulator, request: Any, lead: Lead) -> None:
+    """As a secret id for one use does, which an orchestrator hands out."""
+    place = place_of("kv2", request)
+    assert isinstance(place, KvPlace)
+    everything = place.openbao.policy("everything", f'path "{place.mount}/*" {{ capabilities = ["read", "update"] }}')
+    role, secret = place.openbao.approle([everything], secret_id_num_uses=1)
+    lead({"VAULT_ADDR": place.upstream, "VAULT_ROLE_ID": role, "VAULT_SECRET_ID": secret})
+    place.url += "?auth=approle"
+    rotation(place, many_pairs).rotate(bring(2))
+    assert place.get() == fields(2)
+
+
+def test_a_login_that_is_revoked_half_way_is_code_9(many_pairs: Simulator, request: Any, lead: Lead) -> None:
+    """Nothing can be read any more, and readers may see a pair that was not confirmed."""
+    place = place_of("kv2", request)
+    assert isinstance(place, KvPlace)
+    token = place.openbao.token(["root"])
+    lead({**place.variables(), "VAULT_TOKEN": token})
+
+    def revoke(step: Step) -> None:
+        if step.step == "write":
+            place.openbao.revoke(token)
+
+    attempt = rotation(place, many_pairs, tell=revoke)
     with pytest.raises(RollbackFailed):
         attempt.rotate(bring(2))
     assert (attempt.report.outcome, place.get()) == ("rollback-failed", fields(2))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from mpesa_secrets.credentials import Secret
-from mpesa_secrets.errors import SecretNotFound, StoreUnavailable
+from mpesa_secrets.errors import AccessDenied, ConfigurationError, SecretNotFound, StoreUnavailable
 from mpesa_secrets.stores import StoreDoor
 
 PAUSES = (0.2, 0.5, 1.0)  # seconds before another try at a store that did not answer
@@ -38,7 +38,7 @@ class Reader:
 
     def once(self) -> Secret:
         """The secret as an application reads it that starts now."""
-        return self._door.reopened().read(self._timeout, fresh=True)
+        return self._anew(lambda door: door.read(self._timeout, fresh=True))
 
     def now(self) -> Secret:
         """The same, insisted on."""
@@ -46,8 +46,12 @@ class Reader:
 
     def version(self, version: str) -> Secret:
         """The secret at one version, insisted on."""
-        door = self._door.reopened()
-        return self.insist(lambda: door.call("read_version", version, timeout=self._timeout))
+
+        def read(door: StoreDoor) -> Secret:
+            secret: Secret = door.call("read_version", version, timeout=self._timeout)
+            return secret
+
+        return self.insist(lambda: self._anew(read))
 
     def insist(self, read: Callable[[], Secret]) -> Secret:
         """Reading changes nothing, so a store that does not answer, or not yet, is asked again."""
@@ -57,3 +61,10 @@ class Reader:
             except (StoreUnavailable, SecretNotFound):
                 self._sleep(pause)
         return read()
+
+    def _anew(self, read: Callable[[StoreDoor], Secret]) -> Secret:
+        """Over a new connection; over the old one where the login works once only, as Vault's single-use secret ids."""
+        try:
+            return read(self._door.reopened())
+        except (AccessDenied, ConfigurationError):
+            return read(self._door)
