@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -144,6 +145,7 @@ def test_in_aws_a_version_that_was_never_current_is_not_gone_back_to(
     for name, value in place.variables().items():
         monkeypatch.setenv(name, value)
     rotate(place, many_pairs)
+    time.sleep(1.05)  # AWS's dates are in seconds
     place.client.put_secret_value(SecretId=place.name, SecretString=json.dumps(fields(3)), VersionStages=["FAILED"])
     rotation(place, many_pairs).rollback()
     assert place.get() == fields(1)
