@@ -24,7 +24,7 @@ from mpesa_secrets.fetching import TokenFetcher
 from mpesa_secrets.flights import Flight, SingleFlight
 from mpesa_secrets.sealing import Entry
 from mpesa_secrets.settings import Settings
-from mpesa_secrets.slots import Seen, Slot
+from mpesa_secrets.slots import Seen, Slot, Wish, issued
 from mpesa_secrets.tokens import GRACE, AccessToken
 
 LEASE = 5.0  # seconds, and never more than a quarter of the time-out: others must have time to step in
@@ -32,50 +32,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5  # seconds between two looks of those who
 LEASE_TRIES = 1.0  # seconds between two tries of theirs to get the lease, and never more than it lasts
 
 log = logging.getLogger("mpesa_secrets")
-
-
-class _Wish:
-    """Which token is wanted: one that is good, and later than those that are known.
-
-    Args:
-        refused: a token that Daraja refused.
-        held: the ageing token that the caller goes on with meanwhile.
-        unshared: the last token that did not reach the cache.
-        wall: unix seconds.
-    """
-
-    __slots__ = ("_known", "_refused", "_unshared", "_wall")
-
-    def __init__(
-        self,
-        refused: AccessToken | None,
-        held: AccessToken | None,
-        unshared: AccessToken | None,
-        wall: Callable[[], float],
-    ) -> None:
-        self._refused = refused
-        self._known = [token for token in (refused, held) if token is not None]
-        self._unshared = unshared
-        self._wall = wall
-
-    def granted(self, seen: Seen) -> AccessToken | None:
-        """The token, if it is as wanted."""
-        token = seen.entry.token
-        if token is None or not self._lasts(token) or not all(self._follows(token, known) for known in self._known):
-            return None
-        return token
-
-    def worth_keeping(self, seen: Seen) -> AccessToken | None:
-        """The token, if it is good for those who do not know it yet."""
-        token = seen.entry.token
-        return token if token is not None and token != self._refused and self._lasts(token) else None
-
-    def _lasts(self, token: AccessToken) -> bool:
-        return self._wall() < token.expires_at
-
-    def _follows(self, token: AccessToken, known: AccessToken) -> bool:
-        # The cache's is the newest token there is, but for one that did not reach it.
-        return token != known and (known != self._unshared or _issued(token) > _issued(known))
 
 
 class Shared:
@@ -143,7 +99,7 @@ class Shared:
         slot = self._slot(credentials, deadline)
         while not deadline.over():
             present = slot.look().entry.token
-            if present is not None and _issued(present) >= _issued(token):
+            if present is not None and issued(present) >= issued(token):
                 return False
             fence = slot.lease(self._lease)
             if fence is not None:
@@ -154,10 +110,10 @@ class Shared:
     def _slot(self, credentials: Credentials, deadline: Deadline) -> Slot:
         return Slot(self._cache, self._base_url, credentials, deadline, self._wall)
 
-    def _wish(self, refused: AccessToken | None, held: AccessToken | None) -> _Wish:
-        return _Wish(refused, held, self._unshared, self._wall)
+    def _wish(self, refused: AccessToken | None, held: AccessToken | None) -> Wish:
+        return Wish(refused, held, self._unshared, self._wall)
 
-    def _through_the_cache(self, slot: Slot, wish: _Wish) -> AccessToken:
+    def _through_the_cache(self, slot: Slot, wish: Wish) -> AccessToken:
         first = seen = slot.look()
         pause, next_try = FIRST_PAUSE, slot.deadline.left()
         while (token := wish.granted(seen)) is None:
@@ -174,7 +130,7 @@ class Shared:
             seen = slot.look()
         return token
 
-    def _lead(self, slot: Slot, fence: int, wish: _Wish, first: Seen) -> AccessToken:
+    def _lead(self, slot: Slot, fence: int, wish: Wish, first: Seen) -> AccessToken:
         """Ask Daraja on behalf of all, unless somebody did between the look and the lease."""
         seen = slot.look()
         token = wish.granted(seen)
@@ -197,7 +153,7 @@ class Shared:
             if not flight.abandoned() and not slot.renew(fence, self._lease):
                 return
 
-    def _fetch(self, slot: Slot, fence: int, wish: _Wish, seen: Seen) -> AccessToken:
+    def _fetch(self, slot: Slot, fence: int, wish: Wish, seen: Seen) -> AccessToken:
         try:
             token = self._fetcher.fetch(slot.credentials, slot.deadline)
         except DarajaError as error:
@@ -209,7 +165,7 @@ class Shared:
             raise
         return self._handed_over(slot, fence, wish, token)
 
-    def _handed_over(self, slot: Slot, fence: int, wish: _Wish, token: AccessToken) -> AccessToken:
+    def _handed_over(self, slot: Slot, fence: int, wish: Wish, token: AccessToken) -> AccessToken:
         with contextlib.suppress(CacheDown):
             if slot.store(Entry(token), fence):
                 return token
@@ -235,10 +191,6 @@ def _news(seen: Seen, first: Seen) -> bool:
 def _raise_news(seen: Seen, first: Seen) -> None:
     if seen.entry.failure is not None and _news(seen, first):
         raise seen.entry.failure
-
-
-def _issued(token: AccessToken) -> float:
-    return token.expires_at - token.lifetime
 
 
 def shared(settings: Settings, fetcher: TokenFetcher, clocks: Clocks = CLOCKS) -> Shared:

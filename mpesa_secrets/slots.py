@@ -1,4 +1,4 @@
-"""One pair's slot in a token cache: what lies in it, sealed, and the lease on it."""
+"""One pair's slot in a token cache: what lies in it, sealed, the lease on it, and what is wanted of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mpesa_secrets.caches import CacheDown, PatientDoor
 from mpesa_secrets.credentials import Credentials
 from mpesa_secrets.deadline import Deadline
 from mpesa_secrets.sealing import Entry, place, seal, unseal
+from mpesa_secrets.tokens import AccessToken
 
 FAILURE_KEPT = 60.0  # seconds that an entry without a token is of any use
 
@@ -82,3 +83,52 @@ class Slot:
 
     def _ask(self, method: str, *arguments: object) -> Any:
         return self._cache.ask(method, self._key, *arguments, deadline=self.deadline)
+
+
+class Wish:
+    """Which token is wanted: one that is good, and later than those that are known.
+
+    Args:
+        refused: a token that Daraja refused.
+        held: the ageing token that the caller goes on with meanwhile.
+        unshared: the last token that did not reach the cache.
+        wall: unix seconds.
+    """
+
+    __slots__ = ("_known", "_refused", "_unshared", "_wall")
+
+    def __init__(
+        self,
+        refused: AccessToken | None,
+        held: AccessToken | None,
+        unshared: AccessToken | None,
+        wall: Callable[[], float],
+    ) -> None:
+        self._refused = refused
+        self._known = [token for token in (refused, held) if token is not None]
+        self._unshared = unshared
+        self._wall = wall
+
+    def granted(self, seen: Seen) -> AccessToken | None:
+        """The token, if it is as wanted."""
+        token = seen.entry.token
+        if token is None or not self._lasts(token) or not all(self._follows(token, known) for known in self._known):
+            return None
+        return token
+
+    def worth_keeping(self, seen: Seen) -> AccessToken | None:
+        """The token, if it is good for those who do not know it yet."""
+        token = seen.entry.token
+        return token if token is not None and token != self._refused and self._lasts(token) else None
+
+    def _lasts(self, token: AccessToken) -> bool:
+        return self._wall() < token.expires_at
+
+    def _follows(self, token: AccessToken, known: AccessToken) -> bool:
+        # The cache's is the newest token there is, but for one that did not reach it.
+        return token != known and (known != self._unshared or issued(token) > issued(known))
+
+
+def issued(token: AccessToken) -> float:
+    """Unix seconds."""
+    return token.expires_at - token.lifetime

@@ -6,7 +6,13 @@ import os
 
 import pytest
 
-pytest_plugins = ["tests.servers.fixtures", "tests.token_fixtures", "tests.rotation_places", "tests.sharing_fixtures"]
+pytest_plugins = [
+    "tests.servers.fixtures",
+    "tests.token_fixtures",
+    "tests.rotation_places",
+    "tests.sharing_fixtures",
+    "tests.agent_fixtures",
+]
 
 FOREIGN = ("MPESA_", "VAULT_", "BAO_", "AWS_", "PARAMETERS_SECRETS_")
 FOREIGN_NAMES = {"GITHUB_ENV", "NETRC", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}

@@ -1,98 +1,21 @@
-"""The local token server, as a program of another language meets it."""
+"""The local token server: what it answers, and to whom."""
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
 import signal
-import socket
 import stat
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
 
 from mpesa_secrets.simulator import Simulator
-from tests.daraja_client import KEY, SECRET, pay
-from tests.leaks import shows
-from tests.program import start
+from tests.agent_fixtures import GUARD, Start
+from tests.daraja_client import pay
 from tests.token_fixtures import eventually
-
-GUARD = {"X-Mpesa-Secrets": "1"}
-
-
-class Reply(NamedTuple):
-    """What came back."""
-
-    status: int
-    headers: dict[str, str]
-    text: str
-
-    @property
-    def token(self) -> str:
-        """The token in it."""
-        return str(json.loads(self.text)["access_token"])
-
-
-class Agent:
-    """A running agent: `where` is a URL, or the path of a socket."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        assert process.stdout is not None
-        self.where = process.stdout.readline().strip()
-
-    def connect(self, timeout: float = 10.0) -> socket.socket:
-        """A connection."""
-        if self.where.startswith("http"):
-            parts = urlsplit(self.where)
-            return socket.create_connection((parts.hostname, parts.port), timeout)
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(timeout)
-        connection.connect(self.where)
-        return connection
-
-    def ask(self, path: str = "/token", method: str = "GET", headers: dict[str, str] = GUARD) -> Reply:
-        """One request."""
-        connection = http.client.HTTPConnection("localhost")
-        connection.sock = self.connect()
-        connection.request(method, path, headers=headers)
-        answer = connection.getresponse()
-        found = Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read().decode())
-        connection.close()
-        return found
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        """Its exit code."""
-        self.process.send_signal(number)
-        return self.process.wait(10)
-
-
-Start = Callable[..., Agent]
-
-
-@pytest.fixture
-def agent(daraja: Simulator) -> Iterator[Start]:
-    """Starts agents."""
-    running: list[Agent] = []
-
-    def begin(*arguments: str, **more: str) -> Agent:
-        environment = {
-            "MPESA_CONSUMER_KEY": KEY, "MPESA_CONSUMER_SECRET": SECRET, "MPESA_BASE_URL": daraja.base_url, **more,
-        }  # fmt: skip
-        running.append(Agent(start("agent", *(arguments or ("--port", "0")), environment=environment)))
-        return running[-1]
-
-    yield begin
-    for one in running:
-        one.process.kill()
-        one.process.communicate()
 
 
 def test_token_comes_as_json(agent: Start, daraja: Simulator) -> None:
@@ -202,95 +125,3 @@ def test_failure_is_told_with_its_kind(agent: Start, daraja: Simulator) -> None:
     daraja.fail("503", None)
     reply = agent("--port", "0", "--timeout", "1").ask()
     assert (reply.status, json.loads(reply.text)["error"]["retryable"]) == (503, True)
-
-
-def test_two_hundred_clients_at_once_are_served(agent: Start, daraja: Simulator) -> None:
-    """While others are slow, and some never read; all with one token request."""
-    running = agent()
-    idle = [running.connect() for _ in range(100)]
-    for number, connection in enumerate(idle):
-        connection.sendall(b"GET /token HTTP/1.1\r\nX-Mpesa-Secrets: 1\r\n" + (b"\r\n" if number % 2 else b""))
-    with ThreadPoolExecutor(200) as pool:
-        replies = list(pool.map(lambda _: running.ask(), range(200)))
-    assert {reply.status for reply in replies} == {200}
-    assert len({reply.token for reply in replies}) == 1
-    assert len(daraja.token_requests) == 1
-    for connection in idle:
-        connection.close()
-
-
-def test_client_that_sends_slowly_is_cut_off(agent: Start) -> None:
-    """It does not hold its place for ever."""
-    with agent().connect() as connection:
-        connection.sendall(b"GET /token HTTP/1.1\r\n")
-        begun = time.monotonic()
-        assert connection.recv(100) == b""
-        assert 2.0 < time.monotonic() - begun < 9.0
-
-
-@pytest.mark.parametrize("sent", [b"\r\n\r\n", b"nonsense\r\n\r\n", b"GET /token SPDY/3\r\n\r\n", b"x" * 70000])
-def test_what_is_no_http_does_no_harm(agent: Start, sent: bytes) -> None:
-    """It is told so, or cut off."""
-    running = agent()
-    with running.connect() as connection:
-        try:
-            connection.sendall(sent)
-            assert connection.recv(1000)[:12] in (b"HTTP/1.1 400", b"")
-        except ConnectionError:
-            pass
-    assert running.ask().status == 200
-
-
-def test_sink_has_the_token_and_is_its_owners_alone(agent: Start, daraja: Simulator, tmp_path: Path) -> None:
-    """Whatever stood there before; and it follows when the token is replaced."""
-    sink = tmp_path / "token"
-    sink.write_text("of another agent")
-    sink.chmod(0o644)
-    running = agent("--port", "0", "--sink", str(sink))
-    eventually(lambda: daraja.is_current(sink.read_text()))
-    assert stat.S_IMODE(sink.stat().st_mode) == 0o600
-    old = sink.read_text()
-    running.ask("/refused", "POST", {**GUARD, "Authorization": f"Bearer {old}"})
-    eventually(lambda: sink.read_text() != old)
-    assert daraja.is_current(sink.read_text())
-    assert os.listdir(tmp_path) == ["token"]
-
-
-def test_sink_that_cannot_be_written_is_a_setting_to_correct(agent: Start, tmp_path: Path) -> None:
-    """At the start."""
-    assert agent("--port", "0", "--sink", str(tmp_path / "missing" / "token")).process.wait(10) == 3
-    assert agent("--port", "0", "--sink", str(tmp_path)).process.wait(10) == 3
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_signal_ends_it(agent: Start, number: int, code: int) -> None:
-    """In good order, and with clients that hang."""
-    running = agent()
-    with running.connect():
-        assert running.end(number) == code
-    assert running.process.communicate()[1] == ""
-
-
-def test_port_that_is_taken_is_a_setting_to_correct(agent: Start) -> None:
-    """Exit 3."""
-    port = urlsplit(agent().where).port
-    other = agent("--port", str(port))
-    assert other.process.wait(10) == 3
-    assert "in use" in other.process.communicate()[1]
-
-
-def test_agent_says_nothing_that_is_secret(agent: Start, daraja: Simulator) -> None:
-    """Not even when it is told to talk, and when all goes wrong."""
-    running = agent("--port", "0", "-vv")
-    token = running.ask().token
-    daraja.fail("echo-secret", None)
-    running.ask("/refused", "POST", {**GUARD, "Authorization": f"Bearer {token}"})
-    running.end()
-    assert not shows("".join(running.process.communicate()), [token, SECRET])
-
-
-def test_agents_share_through_the_cache(agent: Start, daraja: Simulator, tmp_path: Path) -> None:
-    """As everybody does."""
-    cache = f"file://{tmp_path}/tokens"
-    assert len({agent("--port", "0", "--token-cache", cache).ask().token for _ in range(2)}) == 1
-    assert len(daraja.token_requests) == 1
