@@ -66,7 +66,7 @@ def _measured(options: argparse.Namespace) -> Iterable[Row]:
 
 def _line(row: Row) -> str:
     verdict = "ok" if row.ok else "BROKEN" if row.firm else "slower than it should be"
-    figure = f"{row.figure:.2f}" if row.figure % 1 else f"{row.figure:.0f}"
+    figure = f"{row.figure:.3f}" if row.figure % 1 else f"{row.figure:.0f}"
     return f"| {row.what} | {row.unit} | {figure} | {row.bound:g} | {verdict} |"
 
 
