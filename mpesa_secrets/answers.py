@@ -26,8 +26,9 @@ LONGEST_LIFETIME = 24 * 3600.0
 # Requests in all that a refusal is worth. Time ends the many; a firewall gets angry at more than few.
 MANY, FEW, TWO_MORE = 100, 4, 3
 
-_THROTTLED = re.compile(r"500\.003\.0[23]|SpikeArrest|Spike Arrest|QuotaViolation|System is busy")
-_FIREWALL = re.compile(r"Incapsula|Request unsuccessful")
+# Not compiled until there is something to look for.
+_THROTTLED = r"500\.003\.0[23]|SpikeArrest|Spike Arrest|QuotaViolation|System is busy"
+_FIREWALL = r"Incapsula|Request unsuccessful"
 
 log = logging.getLogger("mpesa_secrets")
 
@@ -54,12 +55,12 @@ class Refusal(NamedTuple):
 
 def judge(answer: Answer, host: str) -> AccessToken | Refusal:
     """The token in an answer, or the refusal that it is; `host` is named in the refusal."""
-    status, code = answer.status, answer.code()
-    if status == 200:
+    if answer.status == 200:
         return _token(answer) or _without_token(answer, host)
-    if status == 403 or (status == 503 and _FIREWALL.search(answer.text())):
+    status, code = answer.status, answer.code()
+    if status == 403 or (status == 503 and re.search(_FIREWALL, answer.text())):
         return _blocked(answer, host)
-    if status == 429 or (status == 500 and _THROTTLED.search(answer.text())):
+    if status == 429 or (status == 500 and re.search(_THROTTLED, answer.text())):
         return _throttled(answer, host)
     if status == 408 or status >= 500:
         return _unavailable(f"{host}: {_described(answer)}", answer.request_id())
@@ -122,7 +123,7 @@ def _token(answer: Answer) -> AccessToken | None:
 
 
 def _without_token(answer: Answer, host: str) -> Refusal:
-    if _FIREWALL.search(answer.text()):
+    if re.search(_FIREWALL, answer.text()):
         return _blocked(answer, host)
     error = UnexpectedAnswer(
         f"{host}: HTTP 200 without a usable access_token",

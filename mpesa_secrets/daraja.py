@@ -23,8 +23,8 @@ MOST_BYTES = 64 * 1024  # of an answer; a token's has some 100
 CONNECT = 5.0  # seconds for one try to connect
 
 _HEADERS = {"Accept": "application/json", "User-Agent": "mpesa-secrets"}
-_UNVERIFIED = re.compile(r"certificate verify failed|doesn't match")
-_CODE = re.compile(r"\b[45]\d\d\.\d{3}\.\d{2,4}\b")
+_UNVERIFIED = r"certificate verify failed|doesn't match"
+_CODE = r"\b[45]\d\d\.\d{3}\.\d{2,4}\b"
 
 
 class Answer:
@@ -62,7 +62,7 @@ class Answer:
 
     def code(self) -> str | None:
         """Daraja's error code, `404.001.04` for example, wherever in the body it stands."""
-        found = _CODE.search(self.text())
+        found = re.search(_CODE, self.text())
         return found.group() if found else None
 
     def request_id(self) -> str | None:
@@ -125,7 +125,7 @@ def ask(
         with requests.Session() as session, _sent(session, request, deadline.left()) as response:
             return Answer(asked_at, response.status_code, response.headers, _body(response, deadline))
     except requests.exceptions.SSLError as error:
-        raise NoAnswer("SSLError", unverified=_UNVERIFIED.search(str(error)) is not None) from None
+        raise NoAnswer("SSLError", unverified=re.search(_UNVERIFIED, str(error)) is not None) from None
     except requests.exceptions.ContentDecodingError:
         raise NoAnswer("ContentDecodingError", broken=True) from None
     except Exception as error:  # requests lets some errors of urllib3 and of codecs through

@@ -7,19 +7,20 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from mpesa_secrets.errors import ConfigurationError
 
-_SECRET_PARAMETERS = re.compile(r"(?i)([?&][^=&#]*(?:password|passwd|secret_id|token|api_?key)[^=&#]*=)[^&#]*")
-_PASSWORD = re.compile(r"(?s)^([^:/?#]*://[^:/?#]*:).*@")
-_PASSWORD_OF_SORTS = re.compile(r"(?s)^.*@")
+# Not compiled until there is something to hide.
+_SECRET_PARAMETERS = r"(?i)([?&][^=&#]*(?:password|passwd|secret_id|token|api_?key)[^=&#]*=)[^&#]*"
+_PASSWORD = r"(?s)^([^:/?#]*://[^:/?#]*:).*@"
+_PASSWORD_OF_SORTS = r"(?s)^.*@"
 
 
 def redacted(url: str) -> str:
     """The URL with every password in it replaced by `***`; of a text that is no URL all before the last @."""
     shown = str(url)
-    if _PASSWORD.match(shown):
-        shown = _PASSWORD.sub(r"\1***@", shown)
+    if re.match(_PASSWORD, shown):
+        shown = re.sub(_PASSWORD, r"\1***@", shown)
     elif "://" not in shown:
-        shown = _PASSWORD_OF_SORTS.sub("***@", shown)
-    return _SECRET_PARAMETERS.sub(r"\1***", shown)
+        shown = re.sub(_PASSWORD_OF_SORTS, "***@", shown)
+    return re.sub(_SECRET_PARAMETERS, r"\1***", shown)
 
 
 class Url(str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -81,25 +82,54 @@ def run(arguments: Sequence[str]) -> int:
     logging.getLogger("mpesa_secrets").addHandler(_ToStderr(logging.DEBUG))
     session = Session()
     try:
-        code = program.main(list(arguments), prog_name="mpesa-secrets", standalone_mode=False, obj=session)
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
-    except MpesaSecretsError as error:
-        return session.fail(error)
-    except click.exceptions.Exit as done:
-        return done.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+        try:
+            return _called(arguments, session)
+        except Exception as error:
+            return _failed(error, session)
+    except BrokenPipeError:
+        return _unread(BROKEN_PIPE)
+    except OSError as error:
+        # What is left of the output cannot be written either.
+        say(f"stdout: cannot be written ({type(error).__name__})")
+        return _unread(1)
+    except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # Nobody reads any more; keep the interpreter from complaining when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
-    except Exception as error:
-        return session.fail(_fault(error))
+
+
+def _called(arguments: Sequence[str], session: Session) -> int:
+    """Without `program.main`, which turns a broken pipe into exit code 1 and an interrupt into an empty line."""
+    instruction = os.environ.get("_MPESA_SECRETS_COMPLETE")
+    if instruction:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(program, {"obj": session}, "mpesa-secrets", "_MPESA_SECRETS_COMPLETE", instruction)
+    with program.make_context("mpesa-secrets", list(arguments), obj=session) as context:
+        code = program.invoke(context)
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0
+
+
+def _failed(error: Exception, session: Session) -> int:
+    if isinstance(error, MpesaSecretsError):
+        return session.fail(error)
+    if isinstance(error, click.exceptions.Exit):
+        sys.stdout.flush()
+        return error.exit_code
+    if isinstance(error, click.Abort):
+        raise KeyboardInterrupt
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ENOSPC, errno.EIO):
+        raise error
+    return session.fail(_fault(error))
+
+
+def _unread(code: int) -> int:
+    """Keep the interpreter from complaining when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 def _fault(error: Exception) -> MpesaSecretsError:
