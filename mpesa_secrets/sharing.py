@@ -15,13 +15,14 @@ import random
 import time
 from collections.abc import Callable
 
-from mpesa_secrets.caches import CacheDoor, CacheDown, PatientDoor
+from mpesa_secrets.caches import CacheDoor
 from mpesa_secrets.clocks import CLOCKS, Clocks
 from mpesa_secrets.credentials import Credentials
 from mpesa_secrets.deadline import Deadline
 from mpesa_secrets.errors import DarajaError, DarajaUnavailable, MpesaSecretsError
 from mpesa_secrets.fetching import TokenFetcher
 from mpesa_secrets.flights import Flight, SingleFlight
+from mpesa_secrets.patience import CacheDown, PatientDoor
 from mpesa_secrets.sealing import Entry
 from mpesa_secrets.settings import Settings
 from mpesa_secrets.slots import Seen, Slot, Wish, issued
@@ -77,11 +78,15 @@ class Shared:
             DarajaError: of this process, or of the one that it waited for.
             ConfigurationError: the cache's plugin, a package of its or its URL is not as it must be.
         """
-        try:
-            return self._through_the_cache(self._slot(credentials, deadline), self._wish(refused, held))
-        except CacheDown:
-            token = self._unshared = self._fetcher.fetch(credentials, deadline)
-            return token
+        slot = self._slot(credentials, deadline)
+        for _ in range(2):
+            with contextlib.suppress(CacheDown):
+                return self._through_the_cache(slot, self._wish(refused, held))
+            # To go alone takes the others' token away: where the cache was slow and there is time, it is asked again.
+            if self._cache.down or deadline.left() < self._timeout / 2:
+                break
+        token = self._unshared = self._fetcher.fetch(credentials, deadline)
+        return token
 
     def peek(self, credentials: Credentials, known: AccessToken, deadline: Deadline) -> AccessToken | None:
         """The token that others share by now, if it follows the known one; at once, and without an error."""

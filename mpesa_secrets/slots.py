@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from mpesa_secrets.caches import CacheDown, PatientDoor
 from mpesa_secrets.credentials import Credentials
 from mpesa_secrets.deadline import Deadline
+from mpesa_secrets.patience import CacheDown, PatientDoor
 from mpesa_secrets.sealing import Entry, place, seal, unseal
 from mpesa_secrets.tokens import AccessToken
 

@@ -9,29 +9,23 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import logging
 import multiprocessing
 import os
 import random
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mpesa_secrets.simulator import Simulator
+from scripts.fleet_worker import ANSWER_TIME, work
 
 PAIRS = [("k" * 48, "s" * 64), ("K" * 48, "S" * 64)]
-BUSINESS = "/mpesa/b2c/v3/paymentrequest"
-ANSWER_TIME = 0.3  # seconds that the simulated Daraja takes for a token
 AT_A_TIME = 4
 CACHES = ("file", "redis", "dynamodb", "private")
 
@@ -65,79 +59,6 @@ class Outcome(NamedTuple):
     failed: int
 
 
-class Worker:
-    """One process of the application."""
-
-    def __init__(self, directory: Path, url: str, base_url: str, cache: str, rate: float) -> None:
-        from mpesa_secrets.client import connect
-
-        self._directory = directory
-        self._rate = rate
-        self._mpesa = connect(url, base_url=base_url, token_cache=cache)
-        parts = urlsplit(base_url)
-        self._address = parts.hostname or "", parts.port or 80
-        self._connection = socket.create_connection(self._address, 30)
-
-    def run(self) -> None:
-        """Call, wait, call, until killed."""
-        self._call()
-        self._note("ready", "ready")
-        due = time.monotonic()
-        while True:
-            self._call()
-            due = max(due + random.uniform(0.5, 1.5) / self._rate, time.monotonic())
-            time.sleep(max(0.0, due - time.monotonic()))
-
-    def _call(self) -> None:
-        try:
-            token = self._mpesa.token()
-            if self._status(token.header) == 200:
-                return
-            self._mpesa.invalidate(token)
-            if self._status(self._mpesa.token().header) != 200:
-                self._note("refused twice")
-        except Exception as error:
-            self._note(type(error).__name__)
-            self._connection = socket.create_connection(self._address, 30)
-
-    def _status(self, authorization: str) -> int:
-        """A call of a business API; by hand, for the machine has to bear thousands in a second."""
-        request = f"POST {BUSINESS} HTTP/1.1\r\nContent-Length: 2\r\nAuthorization: {authorization}\r\n\r\n{{}}"
-        self._connection.sendall(request.encode())
-        head, _, body = self._connection.recv(65536).partition(b"\r\n\r\n")
-        length = int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
-        while len(body) < length:
-            body += self._connection.recv(65536)
-        return int(head[9:12])
-
-    def _note(self, what: str, where: str = "failures") -> None:
-        with (self._directory / where).open("a") as file:
-            file.write(f"{time.time():.3f} {os.getpid()} {what}\n")
-
-
-def work(directory: Path, url: str, base_url: str, cache: str, rate: float, environment: dict[str, str]) -> None:
-    """What a process does."""
-    os.environ.update(environment)
-    logging.getLogger("mpesa_secrets").addHandler(logging.FileHandler(directory / "log"))
-    _mortal(directory / "doom")
-    Worker(directory, url, base_url, cache, rate).run()
-
-
-def _mortal(doom: Path) -> None:
-    """While the file is there, the next process that asks for a token is killed before it has the answer."""
-    from mpesa_secrets.fetching import TokenFetcher
-
-    fetch = TokenFetcher.fetch
-
-    def perilous(fetcher: TokenFetcher, *arguments: Any) -> Any:
-        with contextlib.suppress(FileNotFoundError):
-            doom.unlink()
-            threading.Timer(ANSWER_TIME / 2, os.kill, (os.getpid(), signal.SIGKILL)).start()
-        return fetch(fetcher, *arguments)
-
-    TokenFetcher.fetch = perilous  # type: ignore[method-assign, assignment]  # the process that is to die
-
-
 class Fleet:
     """Processes that share a cache, or do not."""
 
@@ -149,7 +70,14 @@ class Fleet:
         self._store = directory / "application.env"
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(
-            ["scripts.fleet", "mpesa_secrets.client", "mpesa_secrets.sharing", "requests", "redis", "botocore.session"]
+            [
+                "scripts.fleet_worker",
+                "mpesa_secrets.client",
+                "mpesa_secrets.sharing",
+                "requests",
+                "redis",
+                "botocore.session",
+            ]
         )
         self._processes: list[Any] = []
         self._store.write_text("MPESA_CONSUMER_KEY={}\nMPESA_CONSUMER_SECRET={}\n".format(*PAIRS[0]))
@@ -210,9 +138,9 @@ class Fleet:
     def _rotate(self, _number: int) -> None:
         """As an operator does it, with the program; then the old pair is taken back in the portal.
 
-        Not in the second of a refresh: a call is repeated once, and cannot survive losing two tokens in a row.
+        Not in the moment of a refresh: a call is repeated once, and cannot survive losing two tokens in a row.
         """
-        while time.time() - self._daraja.token_requests[-1].time < 2.0:
+        while not 2.0 < time.time() - self._daraja.token_requests[-1].time < 5.0:
             time.sleep(0.1)
         self._daraja.accept(*PAIRS[1])
         command = [sys.executable, "-m", "mpesa_secrets", "rotate", "--from", "-", "--yes", "--url"]

@@ -59,8 +59,9 @@ def test_what_is_no_http_does_no_harm(agent: Start, sent: bytes) -> None:
 def test_sink_has_the_token_and_is_its_owners_alone(agent: Start, daraja: Simulator, tmp_path: Path) -> None:
     """Whatever stood there before; and it follows when the token is replaced."""
     sink = tmp_path / "token"
-    sink.write_text("of another agent")
-    sink.chmod(0o644)
+    for left in (sink, tmp_path / "token.new"):
+        left.write_text("of another agent")
+        left.chmod(0o644)
     running = agent("--port", "0", "--sink", str(sink))
     eventually(lambda: daraja.is_current(sink.read_text()))
     assert stat.S_IMODE(sink.stat().st_mode) == 0o600
