@@ -61,7 +61,7 @@ def store(proxy: FaultyProxy) -> AwsStore:  # noqa: ARG001  in between
 @pytest.fixture
 def current(store: AwsStore, proxy: FaultyProxy) -> str:
     """The version of the old pair."""
-    version = store.read(5).version
+    version: str | None = store.read(5).version
     proxy.requests.clear()
     assert version is not None
     return version

