@@ -1,24 +1,24 @@
 """Every error that mpesa-secrets raises, with its verdict.
 
-    MpesaSecretsError                 exit 1
-    ├── ConfigurationError            exit 3   a setting, a URL or a package is wrong or missing
-    ├── MalformedPair                 exit 2   the pair given to a rotation cannot be one
-    ├── StoreError                    exit 4
-    │   ├── SecretNotFound                     the store answers, the pair is not in it
-    │   ├── AccessDenied                       the store knows us and says no
-    │   ├── StoreUnavailable                   no answer in time; retryable
-    │   ├── MalformedSecret                    something is there, but no usable pair
-    │   ├── Conflict                  exit 7   somebody else changed the secret meanwhile
-    │   └── ReadOnlyStore                      this store cannot be written
-    ├── DarajaError                   exit 6
-    │   ├── CredentialsRejected       exit 5   Daraja refuses the pair
-    │   ├── DarajaUnavailable                  network, throttled, time up; retryable
-    │   ├── RequestBlocked                     the firewall before Daraja; retryable
-    │   └── UnexpectedAnswer                   an answer that Daraja does not document
-    └── RotationError
-        ├── RolledBack                exit 8   the previous pair was put back
-        ├── RollbackFailed            exit 9   a person is needed
-        └── Interrupted               exit 130 what was begun has been put back
+MpesaSecretsError                 exit 1
+├── ConfigurationError            exit 3   a setting, a URL or a package is wrong or missing
+├── MalformedPair                 exit 2   the pair given to a rotation cannot be one
+├── StoreError                    exit 4
+│   ├── SecretNotFound                     the store answers, the pair is not in it
+│   ├── AccessDenied                       the store knows us and says no
+│   ├── StoreUnavailable                   no answer in time; retryable
+│   ├── MalformedSecret                    something is there, but no usable pair
+│   ├── Conflict                  exit 7   somebody else changed the secret meanwhile
+│   └── ReadOnlyStore                      this store cannot be written
+├── DarajaError                   exit 6
+│   ├── CredentialsRejected       exit 5   Daraja refuses the pair
+│   ├── DarajaUnavailable                  network, throttled, time up; retryable
+│   ├── RequestBlocked                     the firewall before Daraja; retryable
+│   └── UnexpectedAnswer                   an answer that Daraja does not document
+└── RotationError
+    ├── RolledBack                exit 8   the previous pair was put back
+    ├── RollbackFailed            exit 9   a person is needed
+    └── Interrupted               exit 130 what was begun has been put back
 """
 
 from __future__ import annotations

@@ -50,9 +50,7 @@ class SingleFlight(Generic[T]):
         grace: seconds that waiters stay beyond the deadline, so that the call can say itself what took so long.
     """
 
-    def __init__(
-        self, overdue: Callable[[], MpesaSecretsError], *, daemon: bool = True, grace: float = 0.0
-    ) -> None:
+    def __init__(self, overdue: Callable[[], MpesaSecretsError], *, daemon: bool = True, grace: float = 0.0) -> None:
         self._overdue = overdue
         self._daemon = daemon
         self._grace = grace

@@ -27,9 +27,7 @@ def shows(text: str, secrets: Iterable[str]) -> bool:
     )
 
 
-def secrets_in_traceback(
-    error: BaseException, secrets: Iterable[str], packages: Iterable[str] = OURS
-) -> list[str]:
+def secrets_in_traceback(error: BaseException, secrets: Iterable[str], packages: Iterable[str] = OURS) -> list[str]:
     """Returns the places, such as "local 'x' of fetch (tokens.py:12)", where a secret shows; best is none.
 
     Looked at are the error, its causes, contexts that are not suppressed and members of a group: text, repr,

@@ -90,9 +90,7 @@ def test_a_secret_in_a_local_variable_is_found(action: Callable[[], None]) -> No
     assert any(place.startswith("local 'planted' of fails_with_a_local") for place in places)
 
 
-@pytest.mark.parametrize(
-    "error", [AttributeLeakError(), ValueError(SECRET), ExceptionGroup("no", [KeyError(SECRET)])]
-)
+@pytest.mark.parametrize("error", [AttributeLeakError(), ValueError(SECRET), ExceptionGroup("no", [KeyError(SECRET)])])
 def test_a_secret_in_an_error_is_found(error: Exception) -> None:
     """In its text, its arguments, its attributes, or a member of a group."""
     assert secrets_in_traceback(error, [SECRET], ())

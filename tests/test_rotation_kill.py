@@ -10,7 +10,7 @@ from mpesa_secrets.simulator import Simulator
 from tests.rotation_kills import Killer
 from tests.rotation_places import KINDS, place_of
 
-TIMES = 6  # `python -m tests.benchmarks.rotations kills` does it 200 times
+TIMES = 5  # `python -m tests.benchmarks.rotations kills` does it 200 times
 
 
 @pytest.mark.parametrize("kind", KINDS)

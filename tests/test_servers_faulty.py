@@ -62,9 +62,7 @@ def test_it_drops_the_planned_request_only(proxy: FaultyProxy, fault: str, forwa
     assert [seen.status for seen in proxy.requests] == [200, None, 200]
 
 
-@pytest.mark.parametrize(
-    ("fault", "status", "count"), [("500", 500, 1), ("503", 503, 1), ("403-after", 403, 2)]
-)
+@pytest.mark.parametrize(("fault", "status", "count"), [("500", 500, 1), ("503", 503, 1), ("403-after", 403, 2)])
 def test_it_answers_with_an_error(proxy: FaultyProxy, fault: str, status: int, count: int) -> None:
     """Instead of forwarding, or after it."""
     proxy.fail(1, fault)
@@ -117,9 +115,7 @@ def test_boto3_goes_through_it(aws: Aws, faulty_proxy: Callable[[str], FaultyPro
     assert client.get_secret_value(SecretId="a")["SecretString"] == "{}"
 
 
-def test_hvac_goes_through_it(
-    openbao: OpenBao, kv2_mount: str, faulty_proxy: Callable[[str], FaultyProxy]
-) -> None:
+def test_hvac_goes_through_it(openbao: OpenBao, kv2_mount: str, faulty_proxy: Callable[[str], FaultyProxy]) -> None:
     """hvac sees faults as errors of Vault."""
     import hvac
 

@@ -37,9 +37,7 @@ def signed(secret_key: str = SECRET_KEY, server_id: str = "vault.example") -> di
         "iam_http_request_method": "POST",
         "iam_request_url": encoded("https://sts.amazonaws.com/"),
         "iam_request_body": encoded(BODY),
-        "iam_request_headers": encoded(
-            json.dumps({name: [value] for name, value in request.headers.items()})
-        ),
+        "iam_request_headers": encoded(json.dumps({name: [value] for name, value in request.headers.items()})),
     }
 
 
@@ -71,9 +69,7 @@ def test_a_signed_login_makes_a_token_that_works(vault_aws: VaultAws) -> None:
         ({"role": "app"}, "missing iam_http_request_method"),
     ],
 )
-def test_a_login_that_aws_or_vault_would_refuse_is_refused(
-    vault_aws: VaultAws, body: dict[str, str], why: str
-) -> None:
+def test_a_login_that_aws_or_vault_would_refuse_is_refused(vault_aws: VaultAws, body: dict[str, str], why: str) -> None:
     """With 400 and the reason."""
     answer = login(vault_aws, body)
     assert answer.status_code == 400

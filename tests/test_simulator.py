@@ -59,9 +59,7 @@ def test_refusal_takes_other_shapes(refusal: str, status: int) -> None:
         ("GET", "/oauth/v1/generate?grant_type=password", basic(), "400.008.02"),
     ],
 )
-def test_wrong_question_gets_its_code(
-    daraja: Simulator, method: str, path: str, authorization: str, code: str
-) -> None:
+def test_wrong_question_gets_its_code(daraja: Simulator, method: str, path: str, authorization: str, code: str) -> None:
     """Method, header and grant type are looked at."""
     answer = call(daraja, method, path, authorization)
     assert (str(answer.status), answer.json["errorCode"]) == (code[:3], code)

@@ -50,9 +50,7 @@ def test_fault_spoils_one_answer_and_the_next_is_good(daraja: Simulator, name: s
         ("short-length", http.client.IncompleteRead),
     ],
 )
-def test_broken_connection_is_broken_as_named(
-    daraja: Simulator, fault: str, failure: type[Exception]
-) -> None:
+def test_broken_connection_is_broken_as_named(daraja: Simulator, fault: str, failure: type[Exception]) -> None:
     """Each in its own way on the wire."""
     daraja.fail(fault)
     with pytest.raises(failure) as raised:

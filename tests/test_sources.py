@@ -120,7 +120,6 @@ def test_refused_token_is_replaced_though_the_store_says_no(
     assert obtain(source, refused=token) != token
 
 
-
 def test_outage_of_daraja_does_not_touch_the_store(source: PairSource, daraja: Simulator, shelf: Shelf) -> None:
     """It says nothing of the pair."""
     daraja.fail("503", times=None)

@@ -22,7 +22,9 @@ _OPTIONS = (
     click.option("--environment", "-e", metavar="NAME", help="production or sandbox [MPESA_ENVIRONMENT; production]."),
     click.option("--base-url", type=Url, metavar="URL", help="Another Daraja host [MPESA_BASE_URL]."),
     click.option("--timeout", metavar="SECONDS", help="For one token, everything included [MPESA_TIMEOUT; 20]."),
-    click.option("--token-cache", type=Url, metavar="URL", help="Where the token is shared [MPESA_TOKEN_CACHE; memory://]."),
+    click.option(
+        "--token-cache", type=Url, metavar="URL", help="Where the token is shared [MPESA_TOKEN_CACHE; memory://]."
+    ),
     click.option("--verbose", "-v", count=True, help="Tell more on stderr; twice: still more."),
 )
 

@@ -187,9 +187,7 @@ class Planned:
 
     __slots__ = ("_issue", "_options", "name", "path", "times")
 
-    def __init__(
-        self, name: str, times: int | None, path: str, *, issue: bool, options: Mapping[str, object]
-    ) -> None:
+    def __init__(self, name: str, times: int | None, path: str, *, issue: bool, options: Mapping[str, object]) -> None:
         check(name, options)
         if times is not None and times < 1:
             raise ValueError(f"times {times}: at least 1, or None for until clear()")

@@ -92,9 +92,7 @@ class FaultyProxy(LoopbackServer):
 class _Rule:
     """A fault, the requests it is for, and how many of them are still to fail (None: all)."""
 
-    def __init__(
-        self, applies: Callable[[Request], bool], fault: str, seconds: float, times: int | None
-    ) -> None:
+    def __init__(self, applies: Callable[[Request], bool], fault: str, seconds: float, times: int | None) -> None:
         self.applies = applies
         self.fault = fault
         self.seconds = seconds

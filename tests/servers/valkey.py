@@ -22,9 +22,7 @@ class Valkey:
         ]  # fmt: skip
         if password is not None:
             command += ["--requirepass", password]
-        self.process = ServerProcess(
-            command, plain_environment(directory), directory / "valkey.log", self._ready
-        )
+        self.process = ServerProcess(command, plain_environment(directory), directory / "valkey.log", self._ready)
 
     @property
     def url(self) -> str:

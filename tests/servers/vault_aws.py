@@ -73,9 +73,7 @@ class VaultAws(LoopbackServer):
 
 def _flat(headers: dict[str, str | list[str]]) -> dict[str, str]:
     """Takes headers with one value or a list of them, both of which Vault takes; names in lower case."""
-    return {
-        name.lower(): value if isinstance(value, str) else ",".join(value) for name, value in headers.items()
-    }
+    return {name.lower(): value if isinstance(value, str) else ",".join(value) for name, value in headers.items()}
 
 
 def _is_signed(method: str, url: str, body: str, headers: dict[str, str]) -> bool:
