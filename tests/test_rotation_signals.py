@@ -64,7 +64,7 @@ class Sender:
         return self._left == 0
 
 
-@pytest.mark.parametrize(("kind", "number"), zip(NETWORKED, SIGNALS, strict=True))
+@pytest.mark.parametrize(("kind", "number"), list(zip(NETWORKED, SIGNALS, strict=True)))
 def test_a_signal_during_any_request_leaves_code_and_state_agreeing(
     kind: str, number: signal.Signals, many_pairs: Simulator, request: Any, lead: Lead, faulty_proxy: MakeProxy
 ) -> None:
