@@ -44,10 +44,9 @@ class PatientDoor:
         self._down = False
         self._warm = False
 
-    @property
-    def down(self) -> bool:
-        """Whether the cache is left alone at present."""
-        return self._monotonic() < self._ask_again
+    def rest(self) -> float:
+        """Seconds for which the cache is left alone, because it failed; 0 for one that may be asked."""
+        return max(0.0, self._ask_again - self._monotonic())
 
     def ask(self, method: str, *arguments: object, deadline: Deadline) -> Any:
         """Call a method of the cache.
@@ -61,7 +60,7 @@ class PatientDoor:
             CacheDown: it fails, takes too long, failed a moment ago, or there is nothing to share.
             ConfigurationError: as `CacheDoor.cache`.
         """
-        if self.down:
+        if self.rest() > 0:
             raise CacheDown
         patience = self._patience(deadline)
         begun = self._monotonic()

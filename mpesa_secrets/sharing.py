@@ -79,11 +79,14 @@ class Shared:
             ConfigurationError: the cache's plugin, a package of its or its URL is not as it must be.
         """
         slot = self._slot(credentials, deadline)
+        if refused is not None and refused == self._unshared:
+            # Got alone, and taken away by the others: whoever insists takes theirs away. The cache may be back soon.
+            self._sleep(min(self._cache.rest(), deadline.left() / 4))
         for _ in range(2):
             with contextlib.suppress(CacheDown):
                 return self._through_the_cache(slot, self._wish(refused, held))
             # To go alone takes the others' token away: where the cache was slow and there is time, it is asked again.
-            if self._cache.down or deadline.left() < self._timeout / 2:
+            if self._cache.rest() > 0 or deadline.left() < self._timeout / 2:
                 break
         token = self._unshared = self._fetcher.fetch(credentials, deadline)
         return token

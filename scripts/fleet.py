@@ -70,14 +70,7 @@ class Fleet:
         self._store = directory / "application.env"
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(
-            [
-                "scripts.fleet_worker",
-                "mpesa_secrets.client",
-                "mpesa_secrets.sharing",
-                "requests",
-                "redis",
-                "botocore.session",
-            ]
+            ["scripts.fleet_worker", "mpesa_secrets.sharing", "requests", "redis", "botocore.session"]
         )
         self._processes: list[Any] = []
         self._store.write_text("MPESA_CONSUMER_KEY={}\nMPESA_CONSUMER_SECRET={}\n".format(*PAIRS[0]))

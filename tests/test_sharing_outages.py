@@ -176,3 +176,18 @@ def test_cache_that_hangs_delays_no_longer_than_half_the_time(
     finally:
         os.kill(valkey.process.pid, signal.SIGCONT)
     assert requests(daraja) == 2
+
+
+def test_process_that_is_alone_does_not_fight_the_others(client: Client, daraja: Simulator, valkey: Valkey) -> None:
+    """The cache is back by the time that its own token is refused: it waits for that, and takes theirs."""
+    lonely, other = (client(token_cache=valkey.url, timeout=20.0) for _ in range(2))
+    shared = lonely.token()
+    valkey.stop()
+    lonely.invalidate(shared)
+    own = lonely.token()
+    valkey.start()
+    theirs = other.token()
+    assert theirs != own
+    lonely.invalidate(own)
+    assert lonely.token() == theirs
+    assert requests(daraja) == 3
