@@ -9,7 +9,7 @@ from __future__ import annotations
 import email.utils
 import logging
 import re
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from mpesa_secrets.daraja import Answer, NoAnswer
 from mpesa_secrets.errors import (
@@ -76,7 +76,7 @@ def judge_silence(silence: NoAnswer, host: str) -> Refusal:
     if silence.unverified:
         error = DarajaUnavailable(
             f"{host}: its TLS certificate cannot be verified",
-            hint="check the host; behind a proxy with a CA of its own set REQUESTS_CA_BUNDLE",
+            hint="check the host; behind a proxy with a CA of its own REQUESTS_CA_BUNDLE names its file",
             retryable=False,
         )
         return Refusal(error)
@@ -91,14 +91,19 @@ def lifetime(value: object) -> float:
     What is missing, no number, not positive or more than a day is not guessed long: 60 s.
     """
     try:
-        seconds = float(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else 0.0
-        seconds = float(int(seconds))
+        seconds = float(int(float(value))) if _is_number(value) else 0.0
     except (ValueError, OverflowError):
         seconds = 0.0
     if 0 < seconds <= LONGEST_LIFETIME:
         return seconds
     log.warning("the token's expires_in is not to be believed; it is used for %.0f s", SHORT_LIFETIME)
     return SHORT_LIFETIME
+
+
+def _is_number(value: object) -> TypeGuard[str | int | float]:
+    if isinstance(value, str):
+        return re.fullmatch(r"\s*[0-9]{1,9}(\.[0-9]*)?\s*", value) is not None
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def retry_after(value: str | None, now: float) -> float | None:

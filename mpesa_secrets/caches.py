@@ -141,7 +141,7 @@ class CacheDoor:
             failure: MpesaSecretsError = error
         except ModuleNotFoundError as error:
             failure = plugins.missing_package(self._entry, error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # Its text may hold a password, so only the class and the place are told.
             failure = StoreError(
                 f"the plugin failed with {type(error).__name__} {place_of(error)}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from mpesa_secrets import plugins
 from mpesa_secrets.clocks import CLOCKS, Clocks
 from mpesa_secrets.credentials import Credentials
 from mpesa_secrets.deadline import Deadline
@@ -14,7 +15,7 @@ from mpesa_secrets.settings import Settings
 from mpesa_secrets.sources import Exchange, PairSource, Unshared
 from mpesa_secrets.stores import StoreDoor
 from mpesa_secrets.tokens import AccessToken, TokenHolder
-from mpesa_secrets.urls import Url, scheme_of
+from mpesa_secrets.urls import Url
 
 if TYPE_CHECKING:
     from mpesa_secrets.auth import TokenAuth
@@ -90,7 +91,8 @@ class Mpesa:
 
 
 def _exchange(settings: Settings, fetcher: TokenFetcher, clocks: Clocks) -> Exchange:
-    if scheme_of(settings.token_cache, "MPESA_TOKEN_CACHE") == "memory":
+    entry = plugins.find(plugins.TOKEN_CACHES, settings.token_cache, "MPESA_TOKEN_CACHE")
+    if entry.name == "memory":
         return Unshared(fetcher)
     from mpesa_secrets.sharing import shared
 

@@ -6,6 +6,7 @@ The request is what Safaricom documents: `GET /oauth/v1/generate?grant_type=clie
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -134,12 +135,14 @@ def ask(
 
 def _sent(session: requests.Session, request: requests.Request, left: float) -> requests.Response:
     """Past the session's own sending, which reads a redirect to its end even where it is not to be followed."""
+    import requests
+
     prepared = session.prepare_request(request)
-    return session.get_adapter(request.url).send(
-        prepared,
-        timeout=(min(CONNECT, left), left),
-        **session.merge_environment_settings(prepared.url, {}, True, None, None),  # type: ignore[arg-type]  # verify is never None
-    )
+    settings = session.merge_environment_settings(prepared.url, {}, True, None, None)
+    if isinstance(settings["verify"], str) and not os.path.exists(settings["verify"]):
+        raise requests.exceptions.SSLError("certificate verify failed: REQUESTS_CA_BUNDLE names no file")
+    # `verify` is never None here, as the stubs have it.
+    return session.get_adapter(request.url).send(prepared, timeout=(min(CONNECT, left), left), **settings)  # type: ignore[arg-type]
 
 
 def _body(response: requests.Response, deadline: Deadline) -> bytes:

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 _FOLDER = re.compile(r"([^-]+)(?:-.*)?\.(?:dist-info|egg-info)", re.IGNORECASE)
@@ -103,6 +103,7 @@ def _header(folder: str, name: str) -> str:
     return ""
 
 
+@cache
 def _text(folder: str, file: str) -> str:
     try:
         with open(os.path.join(folder, file), encoding="utf-8") as stream:

@@ -63,7 +63,7 @@ def load(entry: Entry) -> Callable[[str], Any]:
         factory = entry.load()
     except ModuleNotFoundError as error:
         raise missing_package(entry, error) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigurationError(f"{_named(entry)}: importing it failed with {type(error).__name__}") from None
     if not callable(factory):
         raise ConfigurationError(f"{_named(entry)}: is no callable", hint="report it to its author")

@@ -176,7 +176,7 @@ class StoreDoor:
             raise
         except ModuleNotFoundError as error:
             raise plugins.missing_package(self._entry, error) from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # Its text may hold a secret, so only the class and the place are told.
             raise StoreError(
                 f"{self.name}: the plugin failed with {type(error).__name__} {place_of(error)}",

@@ -109,8 +109,9 @@ def _fault(error: Exception) -> MpesaSecretsError:
 
 def _replace_process(words: Sequence[str], variables: Variables, pristine: bool) -> int:
     """Turn into the command; returns only where that fails, with the exit code."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # as it is where a daemon closed it
+            stream.flush()
     # Python ignores these two from its start on, and what is ignored stays so in the command.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)

@@ -107,7 +107,9 @@ class Demo:
         if done.returncode != 0:
             click.echo(f"  (exit code {done.returncode})")
         if done.returncode != expected:
-            raise MpesaSecretsError(f"the demo: exit code {done.returncode} where {expected} was due")
+            failure = MpesaSecretsError(f"the demo: exit code {done.returncode} where {expected} was due")
+            failure.exit_code = done.returncode or failure.exit_code
+            raise failure
 
     def _file(self, name: str, pair: tuple[str, str]) -> str:
         path = self._directory / name

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import click
 
 from mpesa_secrets.commands.session import Session, say, session_of, take_options
-from mpesa_secrets.errors import MpesaSecretsError
+from mpesa_secrets.errors import Interrupted, MpesaSecretsError
 
-INTERRUPTED = 130
 BROKEN_PIPE = 141
+_UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 
 # Command to module; each module has the click command under the command's own name, or `<name>_command`.
 COMMANDS = {
@@ -77,24 +77,46 @@ def program(**_options: object) -> None:
     session_of(click.get_current_context())
 
 
+class UsageError(MpesaSecretsError):
+    """The command line cannot be meant so."""
+
+    exit_code = 2
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run the program; returns the exit code."""
+    _open_closed_streams()
     logging.getLogger("mpesa_secrets").addHandler(_ToStderr(logging.DEBUG))
-    session = Session()
     try:
-        try:
-            return _called(arguments, session)
-        except Exception as error:
-            return _failed(error, session)
+        return _ended(arguments, Session())
     except BrokenPipeError:
         return _unread(BROKEN_PIPE)
     except OSError as error:
         # What is left of the output cannot be written either.
-        say(f"stdout: cannot be written ({type(error).__name__})")
+        say(f"stdout: cannot be written: {error.strerror}")
         return _unread(1)
-    except KeyboardInterrupt:
-        say("interrupted")
-        return INTERRUPTED
+
+
+def _ended(arguments: Sequence[str], session: Session) -> int:
+    try:
+        return _called(arguments, session)
+    except MpesaSecretsError as error:
+        return session.fail(error)
+    except click.exceptions.Exit as done:
+        sys.stdout.flush()
+        return done.exit_code
+    except click.ClickException as error:
+        if not arguments:
+            error.show()  # the help
+            return error.exit_code
+        session.as_json(session.report is None and "--json" in arguments)
+        return session.fail(_misused(error))
+    except (KeyboardInterrupt, click.Abort):
+        return session.fail(Interrupted("interrupted"))
+    except (Exception, SystemExit) as error:
+        if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+            raise
+        return session.fail(_fault(error))
 
 
 def _called(arguments: Sequence[str], session: Session) -> int:
@@ -110,20 +132,17 @@ def _called(arguments: Sequence[str], session: Session) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _failed(error: Exception, session: Session) -> int:
-    if isinstance(error, MpesaSecretsError):
-        return session.fail(error)
-    if isinstance(error, click.exceptions.Exit):
-        sys.stdout.flush()
-        return error.exit_code
-    if isinstance(error, click.Abort):
-        raise KeyboardInterrupt
-    if isinstance(error, click.ClickException):
-        error.show()
-        return error.exit_code
-    if isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ENOSPC, errno.EIO):
-        raise error
-    return session.fail(_fault(error))
+def _misused(error: click.ClickException) -> UsageError:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "mpesa-secrets"
+    return UsageError(error.format_message().rstrip("."), hint=f"see `{path} --help`")
+
+
+def _open_closed_streams() -> None:
+    """Under daemons and cron they may be closed, and Python has None in their places."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  open as long as the process
 
 
 def _unread(code: int) -> int:
@@ -132,7 +151,7 @@ def _unread(code: int) -> int:
     return code
 
 
-def _fault(error: Exception) -> MpesaSecretsError:
+def _fault(error: BaseException) -> MpesaSecretsError:
     from mpesa_secrets.stores import place_of
 
     # Its text may hold a secret: the class and the place say enough to report it.

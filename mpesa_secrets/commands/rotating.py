@@ -54,6 +54,8 @@ def carry_out(
 ) -> None:
     """Run it, showing the steps as they happen, the end in one sentence, and in JSON what a program needs."""
     session.as_json(in_json)
+    if session.report is not None:
+        session.report.update(Report("", lambda _: None).as_json(), store=None)
     _hear_the_audit()
     with Interrupts() as interrupts:
         rotation = Rotation(

@@ -31,6 +31,8 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: str | No
 def command(session: Session, max_age: float | None, in_json: bool) -> int:
     """Show where the pair stands: version, fingerprint, age, history."""
     session.as_json(in_json)
+    if session.report is not None:
+        session.report.update(dict.fromkeys(("store", "version", "fingerprint", "updated_at", "age_days")), history=[])
     found = standing(session.settings())
     if session.report is not None:
         session.report.update(_as_json(found))
