@@ -110,7 +110,7 @@ def test_what_is_set_wrong_is_told_in_one_line(arguments: list[str], code: int, 
 def test_what_daraja_says_has_its_code(fault: str, code: int, daraja: Simulator) -> None:
     """5 for refused credentials, 6 for everything else."""
     daraja.fail(fault, times=None)
-    result = run("--timeout", "1", "token", environment=variables(daraja.base_url))
+    result = run("--timeout", "4", "token", environment=variables(daraja.base_url))
     result.failed(code)
     assert not shows(result.out + result.err, [SECRET])
 
@@ -149,7 +149,7 @@ def test_failure_in_json_is_one_object(arguments: list[str], kind: str, code: in
 def test_failure_in_json_tells_what_may_be_tried_again(daraja: Simulator) -> None:
     """`retryable`."""
     daraja.fail("503", times=None)
-    result = run("--timeout", "1", "token", "--format", "json", environment=variables(daraja.base_url))
+    result = run("--timeout", "4", "token", "--format", "json", environment=variables(daraja.base_url))
     error = result.json["error"]
     assert isinstance(error, dict)
     assert error["retryable"] is True
