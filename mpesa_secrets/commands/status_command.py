@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 import click
 
 from mpesa_secrets.commands.session import Session, command as _command, say
+from mpesa_secrets.commands.spans import seconds
 from mpesa_secrets.errors import StoreError
 from mpesa_secrets.standing import Standing, standing
 
 TOO_OLD = 10
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-
-
-def _seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
-    """A time span such as 90d, 12h or 2w; in seconds."""
-    if value is None:
-        return None
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)([smhdw])", value)
-    if found is None:
-        raise click.BadParameter("a time span looks like 90d, 12h or 2w", context, parameter)
-    return float(found[1]) * _UNITS[found[2]]
 
 
 @_command("status")
-@click.option("--max-age", callback=_seconds, metavar="AGE", help="Exit 10 where the pair is older, 90d for example.")
+@click.option("--max-age", callback=seconds, metavar="AGE", help="Exit 10 where the pair is older, 90d for example.")
 @click.option("--json", "in_json", is_flag=True, help="Print one JSON object.")
 def command(session: Session, max_age: float | None, in_json: bool) -> int:
     """Show where the pair stands: version, fingerprint, age, history."""
