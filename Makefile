@@ -52,7 +52,7 @@ clean:  ## Remove what the targets made.
 .venv/bench/installed-$(VERSION): .venv/dev-$(VERSION) $(shell find mpesa_secrets backends -name '*.py')
 	rm -rf .venv/bench build
 	$(PYTHON) -m venv .venv/bench
-	.venv/bench/bin/python $(PIP) '.[all]'
+	.venv/bench/bin/python $(PIP) '.[all]' awslambdaric
 	touch $@
 
 # A peer to compare with; without it the comparison is left out.

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.benchmarks import measuring
+from tests.benchmarks import functions, measuring
+from tests.benchmarks.functions import Function
 from tests.benchmarks.measuring import Process
 from tests.benchmarks.scene import LATENCY, Scene, Variables
 
@@ -14,6 +15,7 @@ ROUNDS = 7
 CALLS = 200_000
 COUNTED_CALLS = 20_000  # enough where nothing disturbs
 SCRIPTS = Path(__file__).parent / "scripts"
+HANDLER = Path(__file__).parents[2] / "lambda"
 
 
 class Row(NamedTuple):
@@ -66,6 +68,9 @@ class Bench:
                 self._script(scene.extension, "ours.py"), aws, 0.48),
             "command `token` / requests": lambda: self._cold(
                 self._process(scene.environment, str(self._python.parent / "mpesa-secrets"), "token"), plain, 1.25),
+            "`exec -- true` / click and execve": lambda: self._cold(
+                self._script(scene.environment, "exec_ours.py"), self._script({}, "exec_plain.py"), 1.15),
+            "Lambda init and first call, extension / boto3 + requests": lambda: self._function(0.50),
             "memory with a token from the environment / requests": lambda: self._memory(ours, plain, 1.15),
             "warm `token()`, 1 thread / tuple and clock": lambda: self._warm(1, 2.0),
             "warm `token()`, 8 threads / tuple and clock": lambda: self._warm(8, 2.0),
@@ -91,6 +96,15 @@ class Bench:
         if measuring.counts_instructions():
             yield Row("", "instructions", ours.instructions() / theirs.instructions(), bound, True)
         yield Row("", "time", measuring.ratio_of_times(ours, theirs, ROUNDS), bound, False)
+
+    def _function(self, bound: float) -> Iterator[Row]:
+        ours = Function(self._python, HANDLER, self._scene.extension, self._directory)
+        theirs = ours._replace(code=SCRIPTS / "plain_lambda", variables=self._scene.aws)
+        ours.seconds()
+        theirs.seconds()
+        if measuring.counts_instructions():
+            yield Row("", "instructions", ours.instructions() / theirs.instructions(), bound, True)
+        yield Row("", "time", functions.ratio_of_times(ours, theirs, ROUNDS), bound, False)
 
     def _memory(self, ours: Process, theirs: Process, bound: float) -> Iterator[Row]:
         if measuring.knows_memory():
