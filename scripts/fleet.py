@@ -133,7 +133,8 @@ class Fleet:
 
         Not in the moment of a refresh: a call is repeated once, and cannot survive losing two tokens in a row.
         """
-        while not 2.0 < time.time() - self._daraja.token_requests[-1].time < 5.0:
+        until = time.monotonic() + self._plan.lifetime
+        while time.monotonic() < until and not 2.0 < time.time() - self._daraja.token_requests[-1].time < 5.0:
             time.sleep(0.1)
         self._daraja.accept(*PAIRS[1])
         command = [sys.executable, "-m", "mpesa_secrets", "rotate", "--from", "-", "--yes", "--url"]

@@ -116,6 +116,15 @@ def test_lease_of_a_clock_far_ahead_is_over(door: CacheDoor) -> None:
     assert not ahead.store(KEY, b"older", time.time() + 60, old, 5.0)
 
 
+def test_late_request_does_not_take_a_lease_away(url: str) -> None:
+    """Its clock was read before the lease was given."""
+    late = CacheDoor(url).cache()
+    now = time.time()
+    assert CacheDoor(url).call("lease", KEY, 30.0, timeout=5.0)
+    late._wall = lambda: now - 1.0
+    assert late.lease(KEY, 30.0, 5.0) is None
+
+
 def test_denied_is_said(door: CacheDoor, proxy: FaultyProxy) -> None:
     """The identity may not write, or may not read."""
     proxy.fail_all("403")

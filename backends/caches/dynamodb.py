@@ -19,9 +19,10 @@ from ..stores.aws.api import AwsApi
 from ..stores.aws.errors import Refused
 
 _WAIT = 2.0  # seconds for connecting, and for an answer; the caller's own bound holds before that
+_AHEAD = 5.0  # seconds, or as long as the lease, by which another clock may be ahead or a request late
 _KEPT = 3600  # seconds that an item with a lease is kept, whatever else is in it
 
-_FREE = "attribute_not_exists(leased_until) OR leased_until <= :now OR leased_at > :now OR holder = :holder"
+_FREE = "attribute_not_exists(leased_until) OR leased_until <= :now OR leased_at > :ahead OR holder = :holder"
 _LEASE = (
     "SET fence = if_not_exists(fence, :clock) + :one, holder = :holder,"
     " leased_at = :now, leased_until = :until, expires_at = :kept"
@@ -72,8 +73,15 @@ class DynamoDbCache:
             key,
             _LEASE,
             _FREE,
-            # By the clock, so that numbers go on rising even if the item is removed.
-            {":clock": int(now * 1000), ":one": 1, ":now": now, ":until": now + seconds, ":kept": int(now + _KEPT)},
+            {
+                # By the clock, so that numbers go on rising even if the item is removed.
+                ":clock": int(now * 1000),
+                ":one": 1,
+                ":now": now,
+                ":ahead": now + max(seconds, _AHEAD),
+                ":until": now + seconds,
+                ":kept": int(now + _KEPT),
+            },
             # Known by its name, a request that was sent again because its answer was lost does not meet itself.
             {":holder": {"S": token_hex(8)}},
         )
