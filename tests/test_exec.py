@@ -140,9 +140,9 @@ def test_death_by_a_signal_is_seen_as_such() -> None:
 
 
 def signals(line: str, status: str) -> set[int]:
-    """The signals in a line of /proc/PID/status."""
+    """The signals in a line of /proc/PID/status, but for those from 32 on, which the C library keeps to itself."""
     mask = int(re.search(rf"{line}:\s+([0-9a-f]+)", status)[1], 16)  # type: ignore[index]
-    return {number for number in range(1, 65) if mask >> (number - 1) & 1}
+    return {number for number in range(1, 32) if mask >> (number - 1) & 1}
 
 
 def test_command_starts_with_clean_signals() -> None:

@@ -114,7 +114,7 @@ def test_a_sealed_vault_says_so(own_openbao: OpenBao, monkeypatch: pytest.Monkey
     own_openbao.put_v2("secret", "mpesa", PAIR)
     store = open_store("vault://secret/mpesa")
     with own_openbao.sealed():
-        error = failure(lambda: store.read(0.3))
+        error = failure(lambda: store.read(2.0))
     assert isinstance(error, StoreUnavailable)
     assert "is sealed" in str(error)
     assert store.read(TIME) == Secret(PAIR, "1")
