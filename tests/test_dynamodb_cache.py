@@ -14,6 +14,7 @@ from mpesa_secrets.testing.caches import TokenCacheContract
 from tests.servers.aws import REGION, Aws
 from tests.servers.faulty import FaultyProxy
 from tests.servers.loopback import Request
+from tests.terraform_policies import actions
 
 KEY = "https://api.example#0123456789ab"
 
@@ -161,3 +162,18 @@ def test_no_login_is_a_setting_to_correct(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("AWS_REGION", REGION)
     with pytest.raises(ConfigurationError, match="no AWS credentials"):
         CacheDoor("dynamodb://table").call("load", KEY, timeout=5.0)
+
+
+def test_the_rights_of_the_terraform_module_are_what_it_takes(
+    door: CacheDoor, aws: Aws, faulty_proxy: Callable[[str], FaultyProxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole contract in one life of a lease, with no action allowed in vain."""
+    proxy = faulty_proxy(aws.endpoint)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+    put(door, time.time() + 60)
+    assert door.call("load", KEY, timeout=5.0) == b"entry"
+    fence = door.call("lease", KEY, 5.0, timeout=5.0)
+    assert door.call("renew", KEY, fence, 5.0, timeout=5.0)
+    door.call("release", KEY, fence, timeout=5.0)
+    asked = {f"dynamodb:{str(request.target).partition('.')[2]}" for request in proxy.requests}
+    assert asked == actions("token-cache")

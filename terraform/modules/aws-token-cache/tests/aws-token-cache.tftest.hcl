@@ -56,7 +56,7 @@ run "the_policy" {
     condition = jsondecode(aws_iam_policy.this.policy).Statement == [{
       Sid      = "ShareToken"
       Effect   = "Allow"
-      Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+      Action   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
       Resource = ["arn:aws:dynamodb:eu-west-1:123456789012:table/mpesa-prod-tokens"]
     }]
     error_message = "Four actions on this table, nothing more."
