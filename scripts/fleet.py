@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import multiprocessing
 import os
 import random
@@ -193,7 +194,7 @@ def row(cache: str, plan: Plan, outcome: Outcome) -> str:
     allowed = plan.lifetimes + 2 * (plan.kills + plan.rotations)
     return (
         f"| {cache} | {outcome.token_requests} (at most {allowed}) | {outcome.calls} | {outcome.failed} "
-        f"| {outcome.refused} ({100 * outcome.refused / max(1, outcome.calls):.2f} %) |"
+        f"| {outcome.refused} ({100 * outcome.refused / max(1, outcome.calls + outcome.refused):.2f} %) |"
     )
 
 
@@ -203,6 +204,8 @@ def main() -> None:
     parser.add_argument("caches", nargs="*", default=CACHES, choices=CACHES)
     for name, value in Plan()._asdict().items():
         parser.add_argument(f"--{name}", type=type(value), default=value)
+    # Asyncio complains about the connections of processes that were killed.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     options = vars(parser.parse_args())
     caches = options.pop("caches")
     plan = Plan(**options)
