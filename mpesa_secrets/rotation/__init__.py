@@ -9,11 +9,12 @@ Readers never see a pair that Daraja has not accepted; a kill at any point leave
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from mpesa_secrets.credentials import Credentials, Secret
 from mpesa_secrets.deadline import Deadline
 from mpesa_secrets.errors import (
+    AccessDenied,
     Conflict,
     CredentialsRejected,
     DarajaError,
@@ -141,10 +142,15 @@ class Rotation:
         pair = self._door.pair(secret)
         self.report.previous = self.report.current = Place.of(pair)
         self.report.note("read", f"version {secret.version or 'not told'}, fingerprint {pair.fingerprint}")
-        if self._door.can("remarks"):
+        self._remark()
+        return secret
+
+    def _remark(self) -> None:
+        if not self._door.can("remarks"):
+            return
+        with suppress(AccessDenied):  # who may write the pair need not see more
             for remark in self._door.call("remarks", timeout=self._settings.timeout):
                 self.report.note("remark", remark)
-        return secret
 
     def _formed(self, new: NewPair) -> Credentials:
         pair, complaint = new.credentials, impossible(new.credentials)
