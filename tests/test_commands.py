@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -173,6 +174,20 @@ def test_fault_of_ours_is_one_line_without_its_text() -> None:
     result = run("token", program=(sys.executable, "-c", FAULTY))
     assert "RuntimeError" in result.failed(1)
     assert "SecretOfTheTests" not in result.err
+
+
+def test_wrong_usage_is_told_in_json_where_that_is_wanted() -> None:
+    """One object on stdout, and our lines on stderr."""
+    result = run("status", "--json", "--frobnicate")
+    result.failed(2)
+    assert json.loads(result.out)["error"]["exit_code"] == 2
+
+
+def test_closed_stdout_is_no_fault() -> None:
+    """As cron leaves it; the exit code is what counts then."""
+    command = ["sh", "-c", '"$@" backends >&-', "sh", *PROGRAM]
+    done = subprocess.run(command, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_reader_that_went_away_is_no_error_message() -> None:

@@ -124,6 +124,14 @@ def test_exit_code_is_the_commands_own(code: int) -> None:
     assert (result.code, result.err) == (code, "")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
+def test_closed_streams_are_the_commands_own_affair(closed: str) -> None:
+    """As daemons and cron leave them."""
+    line = f'"$@" exec -- sh -c "exit 7" {closed}'
+    command = ["sh", "-c", line, "sh", *PROGRAM]
+    assert subprocess.run(command, env={**os.environ, **variables()}, check=False).returncode == 7
+
+
 def test_signal_reaches_the_command() -> None:
     """And its own way of dealing with it decides."""
     script = "trap 'echo caught; exit 7' TERM; echo ready; while :; do sleep 0.05; done"

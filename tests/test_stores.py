@@ -33,6 +33,7 @@ class Store:
     def fail(self, secret, timeout): raise KeyError(secret.fields["consumer_secret"])
     def deny(self, timeout): raise AccessDenied("acme: no", hint="ask")
     def stop(self, timeout): raise KeyboardInterrupt
+    def leave(self, timeout): raise SystemExit(0)
 """
 FRESH = (
     STORE
@@ -162,3 +163,10 @@ def test_the_door_shows_no_password() -> None:
     """Neither by name nor by repr."""
     door = StoreDoor("env://?token=hush")
     assert "hush" not in f"{door!r} {door} {door.name}"
+
+
+def test_a_plugin_that_exits_has_failed(acme: Callable[[str], None]) -> None:
+    """Or a wrapper around it would take an outage for success."""
+    acme(STORE)
+    with pytest.raises(StoreError, match="SystemExit at acme_store:"):
+        StoreDoor("acme://x").call("leave", timeout=1)

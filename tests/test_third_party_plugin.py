@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mpesa_secrets import ConfigurationError, connect
 from tests.distributions import GROUP, install
 
 PLUGIN = Path(__file__).parent / "plugin"
@@ -114,6 +115,17 @@ def test_two_distributions_of_one_scheme_are_both_named(site: Path, scheme: str,
     kind, text, _, code = refusal(site, f"{scheme}:///x")
     assert (kind, code) == ("ConfigurationError", 3)
     assert f"acme-rival and {other}" in text
+
+
+def test_two_distributions_of_one_token_cache_are_both_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default cache included."""
+    install(tmp_path, "acme-rival", {}, {})
+    (tmp_path / "acme_rival-1.0.dist-info" / "entry_points.txt").write_text(
+        "[mpesa_secrets.token_caches]\nmemory = acme_rival:open_cache\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigurationError, match="acme-rival and mpesa-secrets both claim"):
+        connect()
 
 
 def test_two_distributions_of_one_scheme_trouble_no_other(site: Path) -> None:
