@@ -10,6 +10,9 @@ Nothing is imported before it is asked for: `import mpesa_secrets` costs next to
 
 TYPE_CHECKING = False  # type checkers take it for true; importing it from typing would cost more than all of this
 if TYPE_CHECKING:
+    from mpesa_secrets.caches import (
+        TokenCache as TokenCache,
+    )
     from mpesa_secrets.client import (
         Mpesa as Mpesa,
         connect as connect,
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "caches": "TokenCache",
     "client": "Mpesa connect",
     "credentials": "Credentials PairFields Secret",
     "errors": (

@@ -313,3 +313,11 @@ def test_an_environment_cannot_be_rotated(command: Command, file: DotenvPlace, m
     monkeypatch.setenv("MPESA_CONSUMER_SECRET", pair(1).consumer_secret)
     file.url = "env://"
     assert "can only be read" in failed(command(file, "rotate", "--from", "-", given=dotenv()), 4)
+
+
+def test_a_token_cache_that_cannot_be_opened_is_told_before_anything_is_done(
+    command: Command, file: DotenvPlace, many_pairs: Simulator
+) -> None:
+    """Not after the write, when the verified token has nowhere to go."""
+    done = command(file, "rotate", "--from", "-", "--token-cache", "file://", given=dotenv())
+    assert (done.code, file.get(), many_pairs.token_requests) == (3, fields(1), [])

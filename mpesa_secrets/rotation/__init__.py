@@ -138,12 +138,23 @@ class Rotation:
     def _read(self) -> Secret:
         if not self._door.can("write", "read_version", "history"):
             raise ReadOnlyStore(f"{self._door.name}: can only be read", hint="rotate where its values come from")
+        self._open_cache()
         secret = self._door.read(self._settings.timeout, fresh=True)
         pair = self._door.pair(secret)
         self.report.previous = self.report.current = Place.of(pair)
         self.report.note("read", f"version {secret.version or 'not told'}, fingerprint {pair.fingerprint}")
         self._remark()
         return secret
+
+    def _open_cache(self) -> None:
+        """A cache whose package is missing is told before anything is done, not after."""
+        if self._shares_its_token():
+            from mpesa_secrets.caches import CacheDoor
+
+            CacheDoor(self._settings.token_cache).cache()
+
+    def _shares_its_token(self) -> bool:
+        return not self._settings.token_cache.startswith("memory:")
 
     def _remark(self) -> None:
         if not self._door.can("remarks"):
@@ -237,7 +248,7 @@ class Rotation:
 
     def _share(self, pair: Credentials) -> None:
         """The verified token is the application's first: the whole rotation costs one token request."""
-        if self._token is None or self._settings.token_cache.startswith("memory:"):
+        if self._token is None or not self._shares_its_token():
             return
         from mpesa_secrets.sharing import share
 

@@ -60,7 +60,8 @@ class Listener:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            with suppress(*_GONE):
+            # Cancelled is how asyncio.run() ends those that are still talking when the simulator stops.
+            with suppress(*_GONE, asyncio.CancelledError):
                 while await self._exchange(reader, writer):
                     continue
                 writer.close()
