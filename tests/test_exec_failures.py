@@ -55,7 +55,7 @@ def test_without_a_command_it_is_a_usage_error() -> None:
                       ["exec", "--retry-for", "long", "--", "true"]):  # fmt: skip
         result = run(*arguments, environment=variables())
         assert (result.code, result.out) == (2, "")
-        assert result.err.startswith("Usage: ")
+        assert result.err.endswith("see `mpesa-secrets exec --help`\n")
 
 
 def test_failure_of_ours_is_125_and_nothing_is_started(tmp_path: Path, daraja: Simulator) -> None:
