@@ -12,13 +12,14 @@ from mpesa_secrets.deadline import Deadline
 from mpesa_secrets.fetching import TokenFetcher
 from mpesa_secrets.keeping import CredentialsKeeper
 from mpesa_secrets.settings import Settings
-from mpesa_secrets.sources import Exchange, PairSource, Unshared
+from mpesa_secrets.sources import PairSource, Unshared
 from mpesa_secrets.stores import StoreDoor
 from mpesa_secrets.tokens import AccessToken, TokenHolder
 from mpesa_secrets.urls import Url
 
 if TYPE_CHECKING:
     from mpesa_secrets.auth import TokenAuth
+    from mpesa_secrets.sources import Exchange
 
 
 class Mpesa:

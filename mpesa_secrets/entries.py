@@ -14,10 +14,6 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any
 
-_FOLDER = re.compile(r"([^-]+)(?:-.*)?\.(?:dist-info|egg-info)", re.IGNORECASE)
-_LINE = re.compile(r"\s*([^=\s#][^=\s]*)\s*=\s*([^#\s][^#]*)")
-_VALUE = re.compile(r"([\w.]+)\s*(?::\s*([\w.]+))?\s*(?:\[(.*)\])?\s*")
-
 
 class Entry:
     """One entry point.
@@ -34,12 +30,13 @@ class Entry:
     __slots__ = ("_attribute", "_module", "about", "extras", "name")
 
     def __init__(self, name: str, value: str, about: Callable[[str], str]) -> None:
-        parts = _VALUE.fullmatch(value)
+        target, _, extras = value.partition("[")
+        module, _, attribute = target.partition(":")
         self.name = name
         self.about = about
-        self._module: str = parts[1] if parts else value
-        self._attribute: str | None = parts[2] if parts else None
-        self.extras = re.findall(r"[^,\s]+", parts[3] or "") if parts else []
+        self._module = module.strip()
+        self._attribute = attribute.strip()
+        self.extras = [extra.strip() for extra in extras.rstrip("] ").split(",") if extra.strip()]
 
     def load(self) -> Any:
         """Import what it names."""
@@ -81,18 +78,18 @@ def _folders() -> Iterator[tuple[str, str]]:
         except OSError:  # a zip file, or nothing
             continue
         for name in names:
-            match = _FOLDER.fullmatch(name)
-            if match is not None:
-                yield os.path.join(place, name), re.sub(r"[-_.]+", "-", match[1]).lower()
+            stem, kind = os.path.splitext(name)
+            if kind in (".dist-info", ".egg-info"):
+                yield os.path.join(place, name), stem.partition("-")[0].replace("_", "-").replace(".", "-").lower()
 
 
 def _entries(folder: str, group: str) -> Iterator[Entry]:
     _, heading, rest = _text(folder, "entry_points.txt").partition(f"[{group}]")
     if heading:
         for line in rest.partition("\n[")[0].splitlines():
-            match = _LINE.match(line)
-            if match is not None:
-                yield Entry(match[1], match[2].strip(), partial(_header, folder))
+            name, equals, value = line.partition("#")[0].partition("=")
+            if equals:
+                yield Entry(name.strip(), value.strip(), partial(_header, folder))
 
 
 def _header(folder: str, name: str) -> str:

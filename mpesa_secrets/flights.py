@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from mpesa_secrets.deadline import Deadline
 from mpesa_secrets.errors import MpesaSecretsError
@@ -115,8 +115,10 @@ def _twin(error: BaseException) -> BaseException:
     return twin.with_traceback(error.__traceback__)
 
 
-class _StartsOver(Protocol):
-    def start_over(self) -> None: ...
+if TYPE_CHECKING:
+
+    class _StartsOver(Protocol):
+        def start_over(self) -> None: ...
 
 
 _here: weakref.WeakSet[_StartsOver] = weakref.WeakSet()

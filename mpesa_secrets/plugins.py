@@ -6,7 +6,7 @@ Looking up a name reads the installed distributions' metadata and imports nothin
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from mpesa_secrets.entries import Entry, everything, named
 from mpesa_secrets.errors import ConfigurationError
@@ -16,13 +16,16 @@ STORES = "mpesa_secrets.backends"
 TOKEN_CACHES = "mpesa_secrets.token_caches"
 
 
-class Plugin(NamedTuple):
+class Plugin:
     """An installed plugin: its scheme, the form of its URLs, and where it comes from."""
 
-    scheme: str
-    url: str
-    distribution: str
-    version: str
+    __slots__ = ("distribution", "scheme", "url", "version")
+
+    def __init__(self, scheme: str, url: str, distribution: str, version: str) -> None:
+        self.scheme = scheme
+        self.url = url
+        self.distribution = distribution
+        self.version = version
 
 
 def find(group: str, url: str, setting: str) -> Entry:

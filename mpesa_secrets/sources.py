@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mpesa_secrets.credentials import Credentials
 from mpesa_secrets.deadline import Deadline
@@ -12,23 +12,24 @@ from mpesa_secrets.fetching import TokenFetcher
 from mpesa_secrets.keeping import CredentialsKeeper
 from mpesa_secrets.tokens import AccessToken
 
+if TYPE_CHECKING:
 
-class Exchange(Protocol):
-    """Makes a token of a pair: by asking Daraja, or out of a cache that others fill too."""
+    class Exchange(Protocol):
+        """Makes a token of a pair: by asking Daraja, or out of a cache that others fill too."""
 
-    def exchange(
-        self,
-        credentials: Credentials,
-        refused: AccessToken | None,
-        deadline: Deadline,
-        held: AccessToken | None = None,
-    ) -> AccessToken:
-        """A token of this pair other than the refused one and than the held one; raises MpesaSecretsError."""
-        ...
+        def exchange(
+            self,
+            credentials: Credentials,
+            refused: AccessToken | None,
+            deadline: Deadline,
+            held: AccessToken | None = None,
+        ) -> AccessToken:
+            """A token of this pair other than the refused one and than the held one; raises MpesaSecretsError."""
+            ...
 
-    def peek(self, credentials: Credentials, known: AccessToken, deadline: Deadline) -> AccessToken | None:
-        """The token that others share by now, if it follows the known one; at once, and without an error."""
-        ...
+        def peek(self, credentials: Credentials, known: AccessToken, deadline: Deadline) -> AccessToken | None:
+            """The token that others share by now, if it follows the known one; at once, and without an error."""
+            ...
 
 
 class Unshared:

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import random
 import threading
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mpesa_secrets.clocks import CLOCKS, Clocks, Moment
 from mpesa_secrets.deadline import Deadline
@@ -57,16 +57,20 @@ class AccessToken:
         return hash(self.value)
 
 
-class TokenSource(Protocol):
-    """Where the holder's tokens come from."""
+if TYPE_CHECKING:
 
-    def obtain(self, refused: AccessToken | None, deadline: Deadline, held: AccessToken | None = None) -> AccessToken:
-        """A token other than the refused one and than the ageing one that is held; raises MpesaSecretsError."""
-        ...
+    class TokenSource(Protocol):
+        """Where the holder's tokens come from."""
 
-    def peek(self, known: AccessToken, deadline: Deadline) -> AccessToken | None:
-        """The token that others share by now, if it follows the known one, without waiting; else None."""
-        ...
+        def obtain(
+            self, refused: AccessToken | None, deadline: Deadline, held: AccessToken | None = None
+        ) -> AccessToken:
+            """A token other than the refused one and than the ageing one that is held; raises MpesaSecretsError."""
+            ...
+
+        def peek(self, known: AccessToken, deadline: Deadline) -> AccessToken | None:
+            """The token that others share by now, if it follows the known one, without waiting; else None."""
+            ...
 
 
 class TokenHolder:
