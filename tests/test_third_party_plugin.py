@@ -30,7 +30,8 @@ except MpesaSecretsError as error:
 LIST = """
 import json
 from mpesa_secrets import plugins
-print(json.dumps([{name: getattr(plugin, name) for name in plugin.__slots__} for plugin in plugins.installed(plugins.STORES)]))
+found = plugins.installed(plugins.STORES)
+print(json.dumps([{name: getattr(plugin, name) for name in plugin.__slots__} for plugin in found]))
 """
 
 
