@@ -24,6 +24,8 @@ class Listener:
         self._tls = tls
         self._stop: Callable[[], object] | None = None
         self._thread: threading.Thread | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._conversations: set[asyncio.Task[None]] = set()
 
     def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen there, and say where that is. Raises OSError if the port is taken."""
@@ -51,12 +53,21 @@ class Listener:
         loop, stopping = asyncio.get_running_loop(), asyncio.Event()
         self._stop = lambda: loop.call_soon_threadsafe(stopping.set)
         server = await asyncio.start_server(
-            self._converse, sock=listening, backlog=_BACKLOG, limit=_HEAD_LIMIT, ssl=self._tls
+            self._accept, sock=listening, backlog=_BACKLOG, limit=_HEAD_LIMIT, ssl=self._tls
         )
         ready.set()
         await stopping.wait()
         # asyncio.run() cancels the conversations; waiting for them, as `async with server` does, could last.
         server.close()
+        for writer in [*self._writers]:  # also of those who had no turn yet
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        conversation = asyncio.create_task(self._converse(reader, writer))
+        self._conversations.add(conversation)
+        conversation.add_done_callback(self._conversations.discard)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -68,6 +79,7 @@ class Listener:
                 await writer.wait_closed()
         finally:
             writer.transport.abort()
+            self._writers.discard(writer)
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request and its answer; whether the connection stays."""
